@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_CONFIG_HPP
+#define GCD_CONFIG_HPP
+/// @file
+/// Version, choice of the engine, and the ABI tag; the only place that looks at the platform.
+
+/// The version, "major.minor.patch". Everything else (CMake, Python) reads it from this line.
+#define GCD_VERSION_STRING "0.2.0"
+
+#if defined(__APPLE__)
+#define GCD_OS_APPLE 1
+#define GCD_OS_LINUX 0
+#elif defined(__linux__)
+#define GCD_OS_APPLE 0
+#define GCD_OS_LINUX 1
+#else
+#error "gcd: only macOS and Linux are supported"
+#endif
+
+#if defined(GCD_BACKEND_SYSTEM) && defined(GCD_BACKEND_NATIVE)
+#error "gcd: define GCD_BACKEND_SYSTEM or GCD_BACKEND_NATIVE, not both"
+#elif defined(GCD_BACKEND_NATIVE)
+#error "gcd: there is no native engine in this version; build with GCD_BACKEND_SYSTEM (libdispatch)"
+#else
+#define GCD_ENGINE system
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define GCD_ABI_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define GCD_ABI_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define GCD_ABI_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GCD_ABI_ASAN 1
+#endif
+#endif
+
+// Objects built with another engine, another layout or under a sanitizer must not link with these:
+// all of it is in the name. Raise the number whenever the layout of anything in detail changes.
+#if defined(GCD_ABI_TSAN)
+#define GCD_ABI abi_system_1_tsan
+#elif defined(GCD_ABI_ASAN)
+#define GCD_ABI abi_system_1_asan
+#else
+#define GCD_ABI abi_system_1
+#endif
+
+/// Types that cross library boundaries (exceptions, what handles point to) carry this.
+#define GCD_VISIBLE __attribute__((visibility("default")))
+/// Functions and variables of the implementation: each shared library keeps its own.
+#define GCD_HIDDEN __attribute__((visibility("hidden")))
+
+#endif

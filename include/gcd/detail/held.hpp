@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_DETAIL_HELD_HPP
+#define GCD_DETAIL_HELD_HPP
+/// @file
+/// What this thread holds: a chain of frames, one for each item it is inside of, innermost first.
+///
+/// The frames live on the stack of the thread that runs the item. The helpers of an apply link to the frame of the
+/// caller, which waits for them, so that what the caller holds is seen from inside the loop's body too.
+
+#include <gcd/config.hpp>
+#include <gcd/detail/object.hpp>
+#include <gcd/detail/types.hpp>
+#include <gcd/error.hpp>
+
+#include <string>
+
+#if GCD_OS_APPLE
+#include <pthread.h>
+#else
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace gcd::inline GCD_ABI::detail {
+
+struct frame;
+
+/// The innermost frame of this thread; null outside of any item. One for all libraries that share this ABI, so
+/// that a deadlock across them is seen too.
+GCD_VISIBLE inline constinit thread_local frame* innermost_frame = nullptr;
+
+/// An item that this thread is inside of. `queue` is null where a frame only carries an interruption.
+struct frame {
+    queue_object* queue;
+    frame* previous;
+    /// Asked by blocking calls; inherited from the frame around it.
+    const give_up* interruption;
+    frame* restored;
+    /// The item runs as a barrier.
+    bool exclusive;
+
+    /// Unlinked, and not filled in yet.
+    frame() noexcept {}
+    frame(queue_object* on, bool barrier, frame* caller, const give_up* asked) noexcept
+        : queue{on}, previous{caller}, interruption{asked}, exclusive{barrier} {}
+    frame(const frame&) = delete;
+    frame& operator=(const frame&) = delete;
+
+    /// For an item whose caller waits: filled in on the caller's thread, linked on the thread that runs it.
+    [[gnu::always_inline]] void fill(queue_object* on, bool barrier, frame* caller, const give_up* asked) noexcept {
+        queue = on;
+        previous = caller;
+        interruption = asked;
+        exclusive = barrier;
+    }
+    [[gnu::always_inline]] void enter() noexcept {
+        restored = innermost_frame;
+        innermost_frame = this;
+    }
+    [[gnu::always_inline]] void leave() noexcept { innermost_frame = restored; }
+};
+
+/// A callable that a blocking call borrows, on the caller's stack, together with the frame of the item that it becomes.
+/// The engine fills the frame in; `run` enters it, calls, keeps what is thrown, and leaves it. Takes the call itself.
+struct call : frame {
+    void (*run)(void*) noexcept;
+    bool threw = false;
+
+    explicit call(void (*how)(void*) noexcept) noexcept : run{how} {}
+};
+
+/// A frame that is linked as long as it lives.
+struct scoped_frame : frame {
+    /// An item on this thread.
+    scoped_frame(queue_object* on, bool barrier) noexcept
+        : frame{on, barrier, innermost_frame, innermost_frame != nullptr ? innermost_frame->interruption : nullptr} {
+        enter();
+    }
+    /// An item on behalf of a caller, who waits for it; the caller is asked on its own thread only.
+    scoped_frame(queue_object* on, bool barrier, frame* caller) noexcept
+        : frame{on, barrier, caller, caller != nullptr && caller == innermost_frame ? caller->interruption : nullptr} {
+        enter();
+    }
+    /// An interruption for the calls inside.
+    explicit scoped_frame(const give_up* asked) noexcept : frame{nullptr, false, innermost_frame, asked} { enter(); }
+    ~scoped_frame() { leave(); }
+};
+
+/// What a blocking call of this thread has to ask, or null.
+GCD_HIDDEN inline const give_up* current_interruption() noexcept {
+    return innermost_frame != nullptr ? innermost_frame->interruption : nullptr;
+}
+
+/// The queue of the innermost item, or null.
+GCD_HIDDEN inline queue_object* innermost_queue() noexcept {
+    for (frame* seen = innermost_frame; seen != nullptr; seen = seen->previous)
+        if (seen->queue != nullptr) return seen->queue;
+    return nullptr;
+}
+
+/// True on the process' main thread.
+GCD_HIDDEN inline bool on_main_thread() noexcept {
+#if GCD_OS_APPLE
+    return ::pthread_main_np() != 0;
+#else
+    return ::getpid() == static_cast<pid_t>(::syscall(SYS_gettid));
+#endif
+}
+
+/// The queue that this thread holds and that a sync onto `onto` would wait for; null if there is none.
+///
+/// A sync waits for every serial queue on its way outwards, and as a barrier for `onto` itself. A frame holds every
+/// serial queue on its way, and as a barrier its own queue. They meet in a deadlock where the same queue is on both
+/// ways and either side needs it alone. The main thread holds the main queue.
+[[gnu::noinline]] GCD_HIDDEN inline queue_object* find_held_anywhere(queue_object* onto, bool barrier) {
+    queue_object* culprit = nullptr;
+    walk_targets(onto, [&](queue_object* wanted) {
+        const bool needed = wanted->serial || (wanted == onto && barrier);
+        for (const frame* seen = innermost_frame; seen != nullptr; seen = seen->previous) {
+            queue_object* own = seen->queue;
+            if (own != nullptr && walk_targets(own, [&](queue_object* held) {
+                    return held == wanted && (needed || (held == own && seen->exclusive));
+                })) {
+                culprit = own;
+                return true;
+            }
+        }
+        if (wanted->kind == object_kind::main_queue && on_main_thread()) culprit = wanted;
+        return culprit != nullptr;
+    });
+    return culprit;
+}
+
+/// As above; the common case, in which neither side goes further than one target, without the walks.
+[[gnu::noinline]] GCD_HIDDEN inline queue_object* find_held(queue_object* onto, bool barrier) {
+    const bool needed = onto->serial || barrier;
+    for (const frame* seen = innermost_frame; seen != nullptr; seen = seen->previous) {
+        queue_object* own = seen->queue;
+        if (own == nullptr) continue;
+        if (own == onto && (needed || seen->exclusive)) return own;
+        if (own->wary.load(std::memory_order_relaxed)) return find_held_anywhere(onto, barrier);
+    }
+    if (!onto->wary.load(std::memory_order_relaxed)) return nullptr;
+    onto->walkers.fetch_add(1, std::memory_order_seq_cst);
+    queue_object* target = onto->target.load(std::memory_order_seq_cst);
+    queue_object* held = nullptr;
+    if (target == nullptr || target->wary.load(std::memory_order_relaxed))
+        held = find_held_anywhere(onto, barrier);
+    else
+        for (const frame* seen = innermost_frame; seen != nullptr && held == nullptr; seen = seen->previous)
+            if (seen->queue == target && (target->serial || seen->exclusive)) held = target;
+    onto->walkers.fetch_sub(1, std::memory_order_release);
+    return held;
+}
+
+/// True if this thread, or one that waits for it, is inside an item of that queue: a reader, where a sync wasn't
+/// refused. A reader further in uses that turn, since a barrier in between would wait for the outer one.
+GCD_HIDDEN inline bool has_turn(const queue_object* on) noexcept {
+    for (const frame* seen = innermost_frame; seen != nullptr; seen = seen->previous)
+        if (seen->queue == on) return true;
+    return false;
+}
+
+[[noreturn, gnu::noinline]] GCD_HIDDEN inline void throw_deadlock(const char* what, queue_object* onto,
+                                                                  queue_object* held) {
+    throw would_deadlock(std::string{what} + " on the queue " + describe(onto) +
+                         " would deadlock: this thread already holds the queue " + describe(held));
+}
+
+} // namespace gcd::inline GCD_ABI::detail
+
+#endif

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_DETAIL_OBJECT_HPP
+#define GCD_DETAIL_OBJECT_HPP
+/// @file
+/// The state that stands beside every engine object, and the checks that keep misuse from reaching an engine.
+///
+/// State belongs to the object, never to a handle. `handles` counts the handles (and what else keeps an object in
+/// use); an object's memory lives until its engine part is gone, which may be later. Everything cold (suspension,
+/// activation, retargeting, context, specifics) is changed under the object's own lock; the engine is called while
+/// it is held, so that two threads can't bring the shadow state and the engine out of step.
+
+#include <gcd/config.hpp>
+#include <gcd/detail/types.hpp>
+#include <gcd/error.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <dlfcn.h>
+#include <pthread.h>
+
+namespace gcd::inline GCD_ABI::detail {
+
+enum class object_kind : unsigned char {
+    queue,
+    workloop,
+    global_queue,
+    main_queue,
+    foreign_queue,
+    group,
+    semaphore,
+    source,
+    channel,
+};
+
+/// Raised in each child of a fork (by the atfork hook, in the only thread there is). Objects made before belong to
+/// an older generation: their engine's threads are not in this process.
+GCD_VISIBLE inline constinit std::atomic<unsigned> fork_generation{0};
+
+/// Keeps the library that this code is in loaded for good: its items and handlers may still be run after a dlclose.
+GCD_HIDDEN inline bool pin_image() noexcept {
+    Dl_info image{};
+    return ::dladdr(reinterpret_cast<void*>(&pin_image), &image) != 0 &&
+           ::dlopen(image.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != nullptr;
+}
+
+/// What has to be done once, before the first object is made.
+GCD_HIDDEN inline void prepare_process() {
+    static const bool pinned = pin_image();
+    static const int watched =
+        ::pthread_atfork(nullptr, nullptr, +[] { fork_generation.fetch_add(1, std::memory_order_relaxed); });
+    static_cast<void>(pinned);
+    static_cast<void>(watched);
+}
+
+/// What every object of an engine begins with.
+struct GCD_VISIBLE object {
+    /// Handles, and operations under way that need the object to stay in use. Raised relaxed, lowered acq_rel;
+    /// whoever reaches zero retires the object.
+    std::atomic<long> handles{1};
+    const unsigned generation;
+    const object_kind kind;
+    /// The engine's own object (a dispatch object on `system`).
+    void* native = nullptr;
+
+    explicit object(object_kind of) : generation{fork_generation.load(std::memory_order_relaxed)}, kind{of} {}
+    object(const object&) = delete;
+    object& operator=(const object&) = delete;
+};
+
+struct GCD_VISIBLE queue_object : object {
+    std::mutex lock;
+    std::string label;
+    /// Where the items go; null for the engine's default. Written under the lock (seq_cst), read by walkers.
+    std::atomic<queue_object*> target{nullptr};
+    /// Threads that are looking at `target`. Raised (seq_cst) before the look, lowered (release) after it. Who
+    /// exchanges `target` (seq_cst) and then reads zero here (seq_cst) knows that no thread holds the former target:
+    /// one that raises the count later reads the new one.
+    std::atomic<unsigned> walkers{0};
+    /// Former targets that a walker may still hold, each with one engine reference.
+    std::vector<queue_object*> retired;
+    /// Nested suspensions; the engine is suspended once while it is above zero.
+    std::size_t suspensions = 0;
+    /// Created inactive and not activated yet. Written under the lock, read anywhere (acquire).
+    std::atomic<bool> inactive{false};
+    /// A sync from outside of any item has to look closer: the queue is inactive, has a target, or is the main queue.
+    /// Written under the lock after what it summarises, read relaxed: who raced with the change may see either.
+    std::atomic<bool> wary{false};
+    /// Submitted and not yet run; counted by an engine that has no other way to tell. Relaxed: it only says whether a
+    /// sync is likely to have its turn at once, and a thread sees its own submissions.
+    std::atomic<long> pending{0};
+    /// Others than its own items may be ahead: it is the target of a queue, or its native handle was given out.
+    std::atomic<bool> shared{false};
+    bool born_inactive = false;
+    bool concurrent = false;
+    /// Items run one at a time.
+    bool serial = false;
+    gcd::qos qos = gcd::qos::unspecified;
+    int relative_priority = 0;
+    std::shared_ptr<void> context;
+    std::function<void()> finalizer;
+    std::map<const void*, std::shared_ptr<void>> specifics;
+
+    queue_object(object_kind of, std::string_view name, bool may_run_side_by_side)
+        : object{of}, label{name}, wary{of == object_kind::main_queue}, concurrent{may_run_side_by_side},
+          serial{!may_run_side_by_side && of != object_kind::foreign_queue} {}
+
+    void look_closer() noexcept {
+        wary.store(inactive.load(std::memory_order_relaxed) || target.load(std::memory_order_relaxed) != nullptr ||
+                       kind == object_kind::main_queue,
+                   std::memory_order_relaxed);
+    }
+};
+
+[[noreturn]] GCD_HIDDEN inline void throw_moved_from(const char* what) {
+    throw std::logic_error(std::string{what} + ": the handle was moved from and holds no object");
+}
+
+[[noreturn]] GCD_HIDDEN inline void throw_wrong_process(const char* what) {
+    throw std::logic_error(std::string{what} +
+                           ": this process is the child of one that had used libdispatch, whose threads are not here; "
+                           "use it after fork() only, or execute another program");
+}
+
+/// The check that every operation makes: the handle holds an object, and the object belongs to this process.
+template <class Object> [[gnu::always_inline]] inline Object* checked(Object* held, const char* what) {
+    if (held == nullptr) [[unlikely]]
+        throw_moved_from(what);
+    if (held->generation != fork_generation.load(std::memory_order_relaxed)) [[unlikely]]
+        throw_wrong_process(what);
+    return held;
+}
+
+/// Calls `see` on the queue and its targets, outwards, until it returns true. Safe against retargeting: each
+/// queue is marked as looked at while its target is in use.
+template <class F> bool walk_targets(queue_object* from, F&& see) {
+    if (see(from)) return true;
+    if (from->target.load(std::memory_order_relaxed) == nullptr) return false;
+    from->walkers.fetch_add(1, std::memory_order_seq_cst);
+    queue_object* next = from->target.load(std::memory_order_seq_cst);
+    const bool found = next != nullptr && walk_targets(next, see);
+    from->walkers.fetch_sub(1, std::memory_order_release);
+    return found;
+}
+
+/// For messages: 'label', or the kind where there is none.
+GCD_HIDDEN inline std::string describe(const queue_object* queue) {
+    if (!queue->label.empty()) return "'" + queue->label + "'";
+    return "without a label";
+}
+
+GCD_HIDDEN inline const char* kind_name(const queue_object* queue) {
+    switch (queue->kind) {
+    case object_kind::workloop: return "workloop";
+    case object_kind::global_queue: return "global queue";
+    case object_kind::main_queue: return "main queue";
+    case object_kind::foreign_queue: return "foreign queue";
+    default: return queue->concurrent ? "concurrent queue" : "serial queue";
+    }
+}
+
+/// Queues of the system take no suspension and no target.
+GCD_HIDDEN inline void require_own_queue(const queue_object* queue, const char* what) {
+    if (queue->kind == object_kind::queue || queue->kind == object_kind::foreign_queue) return;
+    throw std::logic_error(std::string{what} + ": a " + kind_name(queue) + " can't be changed in this way");
+}
+
+GCD_HIDDEN inline void check_label(std::string_view label) {
+    if (label.find('\0') != std::string_view::npos)
+        throw std::invalid_argument("gcd: the label contains a NUL character");
+}
+
+GCD_HIDDEN inline void check_qos(gcd::qos value, int relative_priority) {
+    switch (value) {
+    case gcd::qos::unspecified:
+        if (relative_priority != 0) throw std::invalid_argument("gcd: a relative priority needs a QoS class");
+        break;
+    case gcd::qos::background:
+    case gcd::qos::utility:
+    case gcd::qos::default_class:
+    case gcd::qos::user_initiated:
+    case gcd::qos::user_interactive: break;
+    default: throw std::invalid_argument("gcd: unknown QoS class");
+    }
+    if (relative_priority > 0 || relative_priority < min_relative_priority)
+        throw std::invalid_argument("gcd: the relative priority must lie within -15 and 0");
+}
+
+GCD_HIDDEN inline void check_priority(queue_priority value) {
+    switch (value) {
+    case queue_priority::high:
+    case queue_priority::normal:
+    case queue_priority::low:
+    case queue_priority::background: return;
+    }
+    throw std::invalid_argument("gcd: unknown queue priority");
+}
+
+/// A new target must be another queue, and must not lead back to the queue itself.
+GCD_HIDDEN inline void check_target(queue_object* queue, queue_object* target) {
+    if (walk_targets(target, [queue](queue_object* seen) { return seen == queue; }))
+        throw std::invalid_argument("gcd: the queue can't be its own target, directly or through others");
+}
+
+/// Sets a specific, or removes it for a null value; the former value ends outside the lock.
+GCD_HIDDEN inline void store_specific(queue_object* queue, const void* key, std::shared_ptr<void> value) {
+    const std::lock_guard hold{queue->lock};
+    if (value)
+        queue->specifics[key].swap(value);
+    else if (auto found = queue->specifics.find(key); found != queue->specifics.end()) {
+        value.swap(found->second);
+        queue->specifics.erase(found);
+    }
+}
+
+GCD_HIDDEN inline std::shared_ptr<void> load_specific(queue_object* queue, const void* key) {
+    const std::lock_guard hold{queue->lock};
+    const auto found = queue->specifics.find(key);
+    return found == queue->specifics.end() ? nullptr : found->second;
+}
+
+/// Replaces the context. The finalizer of the former one has run when this returns.
+GCD_HIDDEN inline void store_context(queue_object* queue, std::shared_ptr<void> context,
+                                     std::function<void()> finalizer) {
+    {
+        const std::lock_guard hold{queue->lock};
+        queue->context.swap(context);
+        queue->finalizer.swap(finalizer);
+    }
+    if (finalizer) finalizer();
+}
+
+GCD_HIDDEN inline std::shared_ptr<void> load_context(queue_object* queue) {
+    const std::lock_guard hold{queue->lock};
+    return queue->context;
+}
+
+/// Hands each value under a key, from the queue outwards, to `see` until it returns true.
+template <class F> void visit_current(queue_object* from, const void* key, F&& see) {
+    if (from == nullptr) return;
+    walk_targets(from, [&](queue_object* queue) {
+        std::shared_ptr<void> value = load_specific(queue, key);
+        return value != nullptr && see(std::move(value));
+    });
+}
+
+GCD_HIDDEN inline bool is_suspended(queue_object* queue) {
+    const std::lock_guard hold{queue->lock};
+    return queue->suspensions != 0;
+}
+
+/// What ends with a queue's last reference: the finalizer runs, then context and specifics go.
+GCD_HIDDEN inline void end_queue_state(queue_object* queue) noexcept {
+    try {
+        if (queue->finalizer) queue->finalizer();
+    } catch (...) {
+        report_exception();
+    }
+    delete queue;
+}
+
+} // namespace gcd::inline GCD_ABI::detail
+
+#endif

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_DETAIL_POSIX_SYS_HPP
+#define GCD_DETAIL_POSIX_SYS_HPP
+/// @file
+/// The system calls that the library makes: one rule for EINTR, one hook through which tests let them fail.
+///
+/// Each answers as the call of its name does: -1 and errno on failure. A call that a signal interrupted is made
+/// again, except close(): whether the descriptor is gone then is the system's secret, and a second close could hit
+/// somebody else's.
+
+#include <gcd/config.hpp>
+
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+#if GCD_OS_LINUX
+#include <linux/sockios.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#endif
+
+namespace gcd::inline GCD_ABI::detail::sys {
+
+/// Asked before each call with the call's name; gives the errno to fail with, or 0 to make the call. For tests.
+using fault = int (*)(const char* call);
+
+/// Null, or the function that is asked. Set by tests (release) while nothing else runs, read at each call (acquire).
+GCD_VISIBLE inline constinit std::atomic<fault> fault_hook{nullptr};
+
+/// Makes one call, unless the hook lets it fail.
+template <class Call> auto once(const char* name, Call&& call) noexcept -> decltype(call()) {
+    if (const fault hook = fault_hook.load(std::memory_order_acquire)) [[unlikely]] {
+        if (const int error = hook(name); error != 0) {
+            errno = error;
+            return -1;
+        }
+    }
+    return call();
+}
+
+/// Makes a call until no signal interrupts it.
+template <class Call> auto retried(const char* name, Call&& call) noexcept -> decltype(call()) {
+    for (;;) {
+        const auto result = once(name, call);
+        if (result != -1 || errno != EINTR) return result;
+    }
+}
+
+/// Never asks the hook: a descriptor must not stay open because a test looks at what else can fail.
+GCD_HIDDEN inline void close(int fd) noexcept {
+    const int kept = errno;
+    static_cast<void>(::close(fd));
+    errno = kept;
+}
+
+GCD_HIDDEN inline ssize_t read(int fd, void* into, std::size_t size) noexcept {
+    return retried("read", [=] { return ::read(fd, into, size); });
+}
+
+GCD_HIDDEN inline int duplicate(int fd) noexcept {
+    return retried("fcntl", [=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
+}
+
+/// Fails if the descriptor is not open.
+GCD_HIDDEN inline int descriptor_flags(int fd) noexcept {
+    return retried("fcntl", [=] { return ::fcntl(fd, F_GETFD); });
+}
+
+GCD_HIDDEN inline int status(int fd, struct stat* into) noexcept {
+    return retried("fstat", [=] { return ::fstat(fd, into); });
+}
+
+GCD_HIDDEN inline off_t position(int fd) noexcept {
+    return retried("lseek", [=] { return ::lseek(fd, 0, SEEK_CUR); });
+}
+
+/// Bytes that wait to be read.
+GCD_HIDDEN inline int readable_bytes(int fd, int* into) noexcept {
+    return retried("ioctl", [=] { return ::ioctl(fd, FIONREAD, into); });
+}
+
+GCD_HIDDEN inline int socket_option(int fd, int option, int* into) noexcept {
+    return retried("getsockopt", [=] {
+        socklen_t size = sizeof(*into);
+        return ::getsockopt(fd, SOL_SOCKET, option, into, &size);
+    });
+}
+
+/// A null `set` only asks.
+GCD_HIDDEN inline int disposition(int signal, const struct sigaction* set, struct sigaction* former) noexcept {
+    return retried("sigaction", [=] { return ::sigaction(signal, set, former); });
+}
+
+#if GCD_OS_LINUX
+
+GCD_HIDDEN inline int epoll_create() noexcept {
+    return retried("epoll_create", [] { return ::epoll_create1(EPOLL_CLOEXEC); });
+}
+
+GCD_HIDDEN inline int epoll_add(int epoll, int fd, std::uint32_t events) noexcept {
+    epoll_event event{};
+    event.events = events;
+    return retried("epoll_ctl", [&] { return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event); });
+}
+
+/// Never asks the hook, as close().
+GCD_HIDDEN inline void epoll_remove(int epoll, int fd) noexcept {
+    epoll_event unused{};
+    static_cast<void>(::epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &unused));
+}
+
+/// What has happened so far, without waiting; 1 if there is something.
+GCD_HIDDEN inline int epoll_poll(int epoll, std::uint32_t* events) noexcept {
+    epoll_event event{};
+    const int count = retried("epoll_wait", [&] { return ::epoll_wait(epoll, &event, 1, 0); });
+    *events = event.events;
+    return count;
+}
+
+/// A counter that is never waited for.
+GCD_HIDDEN inline int event_counter(unsigned value) noexcept {
+    return retried("eventfd", [=] { return ::eventfd(value, EFD_CLOEXEC | EFD_NONBLOCK); });
+}
+
+/// Raises a counter by one. Async-signal-safe, and never asks the hook.
+GCD_HIDDEN inline void raise_counter(int fd) noexcept {
+    const std::uint64_t one = 1;
+    // Fails only if the counter is full, which leaves it readable.
+    static_cast<void>(!::write(fd, &one, sizeof(one)));
+}
+
+GCD_HIDDEN inline int pidfd_open(pid_t pid) noexcept {
+    return retried("pidfd_open", [=] { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); });
+}
+
+/// Bytes that a socket has taken and not sent yet.
+GCD_HIDDEN inline int unsent_bytes(int fd, int* into) noexcept {
+    return retried("ioctl", [=] { return ::ioctl(fd, SIOCOUTQ, into); });
+}
+
+GCD_HIDDEN inline int pipe_capacity(int fd) noexcept {
+    return retried("fcntl", [=] { return ::fcntl(fd, F_GETPIPE_SZ); });
+}
+
+#endif
+
+} // namespace gcd::inline GCD_ABI::detail::sys
+
+#endif

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_DETAIL_SYSTEM_QUEUE_HPP
+#define GCD_DETAIL_SYSTEM_QUEUE_HPP
+/// @file
+/// Queues and workloops on libdispatch.
+///
+/// The state object of a queue hangs on the dispatch queue as a queue specific, and is freed by its destructor, so
+/// that it lives as long as the queue, whoever keeps that. All handles together own one dispatch reference: the first
+/// takes it, the last gives it back, both under the object's lock.
+
+#include <gcd/config.hpp>
+#include <gcd/detail/held.hpp>
+#include <gcd/detail/object.hpp>
+#include <gcd/detail/system/dispatch.hpp>
+#include <gcd/detail/system/time.hpp>
+#include <gcd/detail/types.hpp>
+#include <gcd/detail/work.hpp>
+#include <gcd/error.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace gcd::inline GCD_ABI::detail::system {
+
+/// Work nodes come from the heap.
+struct GCD_HIDDEN memory {
+    static void* allocate(std::size_t size) { return ::operator new(size); }
+    static void deallocate(void* pointer, std::size_t) noexcept { ::operator delete(pointer); }
+};
+
+GCD_HIDDEN void group_leave(group_object* group);
+GCD_HIDDEN void retain(group_object* group) noexcept;
+GCD_HIDDEN void release(group_object* group) noexcept;
+GCD_HIDDEN void retain(semaphore_object* semaphore) noexcept;
+GCD_HIDDEN void release(semaphore_object* semaphore) noexcept;
+
+/// The generation of the process that used the engine first; none yet for `unused_generation`.
+inline constexpr unsigned unused_generation = ~0U;
+GCD_VISIBLE inline constinit std::atomic<unsigned> used_generation{unused_generation};
+
+/// Before an object is made. In the child of a process that had used it, libdispatch has no threads and starts none.
+GCD_HIDDEN inline void begin_use(const char* what) {
+    prepare_process();
+    const unsigned current = fork_generation.load(std::memory_order_relaxed);
+    unsigned seen = unused_generation;
+    if (!used_generation.compare_exchange_strong(seen, current, std::memory_order_relaxed) && seen != current)
+        throw_wrong_process(what);
+}
+
+// --- life ---------------------------------------------------------------------------------------------------------
+
+/// One lock for attaching state to queues that come from elsewhere, and for changing targets (a cycle can be made by
+/// two threads that each change one of two queues).
+GCD_VISIBLE inline constinit std::mutex topology_lock;
+
+/// One engine reference more or less, which keeps the state too.
+GCD_HIDDEN inline void keep(queue_object* queue) noexcept { dispatch::retain(queue->native); }
+GCD_HIDDEN inline void let_go(queue_object* queue) noexcept {
+    dispatch::gives_up(queue);
+    dispatch::release(queue->native);
+}
+
+GCD_HIDDEN inline void drop_retired_targets(queue_object* queue) {
+    for (queue_object* former : queue->retired) let_go(former);
+    queue->retired.clear();
+}
+
+/// The dispatch queue is gone, and nothing can look at the state any more.
+GCD_HIDDEN inline void end_queue(void* context) noexcept {
+    auto* queue = static_cast<queue_object*>(context);
+    dispatch::has_ended(queue);
+    drop_retired_targets(queue);
+    if (queue_object* target = queue->target.load(std::memory_order_relaxed)) let_go(target);
+    end_queue_state(queue);
+}
+
+GCD_HIDDEN inline void attach_state(std::unique_ptr<queue_object> state) {
+    queue_object* attached = state.release();
+    dispatch::set_specific(attached->native, dispatch::state_key(), attached, &end_queue);
+}
+
+GCD_HIDDEN inline queue_object* attached_state(void* native) {
+    return static_cast<queue_object*>(dispatch::get_specific(native, dispatch::state_key()));
+}
+
+GCD_HIDDEN inline void retain(queue_object* queue) noexcept { queue->handles.fetch_add(1, std::memory_order_relaxed); }
+
+/// The last handle lets pending work run: it resumes and activates.
+GCD_HIDDEN inline void release(queue_object* queue) noexcept {
+    long count = queue->handles.load(std::memory_order_relaxed);
+    while (count > 1)
+        if (queue->handles.compare_exchange_weak(count, count - 1, std::memory_order_acq_rel)) return;
+    if (queue->generation != fork_generation.load(std::memory_order_relaxed)) return;
+    void* native = queue->native;
+    {
+        const std::lock_guard hold{queue->lock};
+        if (queue->handles.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        if (queue->inactive.load(std::memory_order_relaxed)) {
+            queue->suspensions = 0;
+            queue->inactive.store(false, std::memory_order_release);
+            dispatch::activate(native);
+        } else if (queue->suspensions != 0) {
+            queue->suspensions = 0;
+            dispatch::resume(native);
+        }
+    }
+    let_go(queue);
+}
+
+/// A handle's count of a queue that may have no handle at the moment.
+GCD_HIDDEN inline queue_object* first_handle(queue_object* queue) {
+    const std::lock_guard hold{queue->lock};
+    if (queue->handles.fetch_add(1, std::memory_order_relaxed) == 0) dispatch::retain(queue->native);
+    return queue;
+}
+
+GCD_HIDDEN inline queue_object* queue_create(const queue_config& config) {
+    check_label(config.label);
+    check_qos(config.qos, config.relative_priority);
+    if (config.has_target) static_cast<void>(checked(config.target, "gcd::queue: target"));
+    begin_use("gcd::queue");
+    auto state = std::make_unique<queue_object>(object_kind::queue, config.label, config.concurrent);
+    queue_object* queue = state.get();
+    queue->qos = config.qos;
+    queue->relative_priority = config.relative_priority;
+    queue->born_inactive = config.inactive;
+    queue->inactive.store(config.inactive, std::memory_order_relaxed);
+    queue->native =
+        dispatch::queue_create(queue->label.empty() ? nullptr : queue->label.c_str(), config.concurrent,
+                               static_cast<unsigned>(config.qos), config.relative_priority, config.inactive);
+    attach_state(std::move(state));
+    if (config.target != nullptr) {
+        keep(config.target);
+        config.target->shared.store(true, std::memory_order_relaxed);
+        queue->target.store(config.target, std::memory_order_relaxed);
+        dispatch::set_target_queue(queue->native, config.target->native);
+    }
+    queue->look_closer();
+    return queue;
+}
+
+/// libdispatch doesn't tell the class of its own global queues everywhere. Where two classes share one queue, it is the
+/// lower one.
+GCD_HIDDEN inline gcd::qos global_qos(void* native) {
+    for (const gcd::qos known : {gcd::qos::background, gcd::qos::utility, gcd::qos::default_class,
+                                 gcd::qos::user_initiated, gcd::qos::user_interactive})
+        if (native == dispatch::global_queue(static_cast<std::intptr_t>(known))) return known;
+    return gcd::qos::unspecified;
+}
+
+/// The state of a queue of the system, attached when it is first asked for.
+GCD_HIDDEN inline queue_object* state_of(void* native, object_kind kind, bool concurrent) {
+    if (queue_object* known = attached_state(native)) return known;
+    const std::lock_guard hold{topology_lock};
+    if (queue_object* known = attached_state(native)) return known;
+    begin_use("gcd::queue");
+    const char* label = dispatch::queue_label(native);
+    auto state = std::make_unique<queue_object>(kind, label != nullptr ? label : "", concurrent);
+    queue_object* queue = state.get();
+    queue->native = native;
+    queue->qos = kind == object_kind::global_queue
+                     ? global_qos(native)
+                     : static_cast<gcd::qos>(dispatch::queue_qos(native, &queue->relative_priority));
+    queue->handles.store(0, std::memory_order_relaxed);
+    attach_state(std::move(state));
+    return queue;
+}
+
+GCD_HIDDEN inline queue_object* global_state(std::intptr_t identifier) {
+    return first_handle(state_of(dispatch::global_queue(identifier), object_kind::global_queue, true));
+}
+
+GCD_HIDDEN inline queue_object* queue_global(gcd::qos value) {
+    check_qos(value, 0);
+    return global_state(static_cast<std::intptr_t>(value));
+}
+
+GCD_HIDDEN inline queue_object* queue_global(queue_priority value) {
+    check_priority(value);
+    return global_state(static_cast<std::intptr_t>(value));
+}
+
+GCD_HIDDEN inline queue_object* queue_main() {
+    return first_handle(state_of(dispatch::main_queue(), object_kind::main_queue, false));
+}
+
+GCD_HIDDEN inline queue_object* queue_from_native(void* native) {
+    if (native == nullptr) throw std::invalid_argument("gcd::queue::from_native: the queue is null");
+    if (native == dispatch::main_queue()) return queue_main();
+    constexpr std::array<std::intptr_t, 6> globals{0x21, 0x19, 0x15, 0x11, 0x09, 0x05};
+    for (const std::intptr_t identifier : globals)
+        if (native == dispatch::global_queue(identifier)) return global_state(identifier);
+    return first_handle(state_of(native, object_kind::foreign_queue, false));
+}
+
+GCD_HIDDEN inline queue_object* queue_adopt_native(void* native) {
+    queue_object* queue = queue_from_native(native);
+    dispatch::release(native);
+    return queue;
+}
+
+GCD_HIDDEN inline void* queue_native(queue_object* queue) {
+    checked(queue, "gcd::queue::native_handle")->shared.store(true, std::memory_order_relaxed);
+    return queue->native;
+}
+
+/// Keeps an object in use while a call waits on it.
+template <class Object> struct in_use {
+    Object* object;
+    explicit in_use(Object* used) noexcept : object{used} { retain(object); }
+    in_use(const in_use&) = delete;
+    in_use& operator=(const in_use&) = delete;
+    ~in_use() { release(object); }
+};
+
+// --- submission -----------------------------------------------------------------------------------------------------
+
+/// What libdispatch calls for a piece of work.
+template <bool Counted> GCD_HIDDEN void run_work(void* context) noexcept {
+    auto* item = static_cast<work*>(context);
+    group_object* group = item->group;
+    {
+        const scoped_frame inside{item->queue, item->exclusive};
+        item->fn(item, op::run);
+        if constexpr (Counted) inside.queue->pending.fetch_sub(1, std::memory_order_relaxed);
+    }
+    if (group != nullptr) {
+        group_leave(group);
+        release(group);
+    }
+}
+
+/// Submits work to the queue that it was accepted for. Queues of our own count what is pending.
+[[gnu::always_inline]] inline void submit(work* item) {
+    queue_object* queue = item->queue;
+    if (queue->kind != object_kind::queue) return dispatch::async(queue->native, item, &run_work<false>);
+    queue->pending.fetch_add(1, std::memory_order_relaxed);
+    dispatch::async(queue->native, item, &run_work<true>);
+}
+
+[[noreturn, gnu::noinline]] GCD_HIDDEN inline void refuse(queue_object* queue, const char* what, work* item) {
+    drop(item);
+    static_cast<void>(checked(queue, what));
+    throw std::logic_error(std::string{what} + ": the workloop " + describe(queue) +
+                           " is inactive and takes no work before activate()");
+}
+
+/// Takes the work for the queue, or drops it and throws.
+[[gnu::always_inline]] inline void accept(queue_object* queue, const char* what, work* item) {
+    if (queue == nullptr || queue->generation != fork_generation.load(std::memory_order_relaxed) ||
+        (queue->inactive.load(std::memory_order_relaxed) && queue->kind == object_kind::workloop)) [[unlikely]]
+        refuse(queue, what, item);
+    item->queue = queue;
+}
+
+GCD_HIDDEN inline void queue_async(queue_object* queue, work* item) {
+    accept(queue, "gcd::queue::run_async", item);
+    submit(item);
+}
+
+GCD_HIDDEN inline void queue_barrier_async(queue_object* queue, work* item) {
+    accept(queue, "gcd::queue::barrier_async", item);
+    if (queue->kind != object_kind::queue) return submit(item);
+    item->exclusive = queue->concurrent;
+    queue->pending.fetch_add(1, std::memory_order_relaxed);
+    dispatch::barrier_async(queue->native, item, &run_work<true>);
+}
+
+GCD_HIDDEN inline void queue_after(queue_object* queue, std::uint64_t when, work* item) {
+    accept(queue, "gcd::queue::after", item);
+    if (when == time_forever) {
+        drop(item);
+        return;
+    }
+    dispatch::after(when, queue->native, item, &run_work<false>);
+}
+
+// --- state ----------------------------------------------------------------------------------------------------------
+
+/// However deep suspensions nest, libdispatch sees one. An inactive queue is suspended when it is activated.
+GCD_HIDDEN inline void queue_suspend(queue_object* queue) {
+    require_own_queue(checked(queue, "gcd::queue::suspend"), "gcd::queue::suspend");
+    const std::lock_guard hold{queue->lock};
+    if (queue->suspensions++ == 0 && !queue->inactive.load(std::memory_order_relaxed)) dispatch::suspend(queue->native);
+}
+
+GCD_HIDDEN inline void queue_resume(queue_object* queue) {
+    require_own_queue(checked(queue, "gcd::queue::resume"), "gcd::queue::resume");
+    const std::lock_guard hold{queue->lock};
+    if (queue->suspensions == 0)
+        throw std::logic_error("gcd::queue::resume: the queue " + describe(queue) +
+                               " is not suspended; each resume() needs a suspend() before it");
+    if (--queue->suspensions == 0 && !queue->inactive.load(std::memory_order_relaxed)) dispatch::resume(queue->native);
+}
+
+GCD_HIDDEN inline void queue_activate(queue_object* queue) {
+    const std::lock_guard hold{checked(queue, "gcd::queue::activate")->lock};
+    if (!queue->inactive.load(std::memory_order_relaxed))
+        throw std::logic_error("gcd::queue::activate: the queue " + describe(queue) + " is not inactive");
+    if (queue->suspensions != 0) dispatch::suspend(queue->native);
+    queue->inactive.store(false, std::memory_order_release);
+    queue->look_closer();
+    dispatch::activate(queue->native);
+}
+
+GCD_HIDDEN inline void queue_set_target(queue_object* queue, queue_object* target) {
+    require_own_queue(checked(queue, "gcd::queue::set_target_queue"), "gcd::queue::set_target_queue");
+    static_cast<void>(checked(target, "gcd::queue::set_target_queue: target"));
+    const std::lock_guard topology{topology_lock};
+    check_target(queue, target);
+    const std::lock_guard hold{queue->lock};
+    if (queue->born_inactive && !queue->inactive.load(std::memory_order_relaxed))
+        throw std::logic_error("gcd::queue::set_target_queue: the queue " + describe(queue) +
+                               " was created inactive and has been activated; set its target before activate()");
+    queue->retired.reserve(queue->retired.size() + 1);
+    keep(target);
+    target->shared.store(true, std::memory_order_relaxed);
+    dispatch::set_target_queue(queue->native, target->native);
+    if (queue_object* former = queue->target.exchange(target, std::memory_order_seq_cst))
+        queue->retired.push_back(former);
+    queue->look_closer();
+    if (queue->walkers.load(std::memory_order_seq_cst) == 0) drop_retired_targets(queue);
+}
+
+// --- where this thread is -----------------------------------------------------------------------------------------
+
+/// Items that libdispatch runs for others have no frame; the innermost one's queue is found by its specific.
+GCD_HIDDEN inline queue_object* queue_current() {
+    if (queue_object* queue = innermost_queue()) return queue;
+    return static_cast<queue_object*>(dispatch::current_specific(dispatch::state_key()));
+}
+
+GCD_HIDDEN inline std::string queue_current_label() {
+    if (queue_object* queue = innermost_queue()) return queue->label;
+    const char* label = dispatch::current_label();
+    return label != nullptr ? label : "";
+}
+
+GCD_HIDDEN inline bool queue_is_current(queue_object* queue) {
+    static_cast<void>(checked(queue, "gcd::queue::is_current"));
+    const auto found = [queue](queue_object* seen) { return seen == queue; };
+    for (frame* inside = innermost_frame; inside != nullptr; inside = inside->previous)
+        if (inside->queue != nullptr && walk_targets(inside->queue, found)) return true;
+    if (queue->kind == object_kind::main_queue && on_main_thread()) return true;
+    queue_object* raw = static_cast<queue_object*>(dispatch::current_specific(dispatch::state_key()));
+    return raw != nullptr && walk_targets(raw, found);
+}
+
+// --- workloops ------------------------------------------------------------------------------------------------------
+
+GCD_HIDDEN inline void check_frequency(autorelease_frequency frequency) {
+    if (frequency > autorelease_frequency::never)
+        throw std::invalid_argument("gcd::workloop: unknown autorelease frequency");
+}
+
+#if GCD_OS_APPLE
+GCD_HIDDEN inline void* workloop_native(const char* label) { return dispatch::workloop_create(label); }
+GCD_HIDDEN inline void workloop_apply_frequency(void* native, autorelease_frequency frequency) {
+    dispatch::workloop_set_autorelease_frequency(native, static_cast<unsigned>(frequency));
+}
+#else
+/// libdispatch's own workloops crash on Linux as the target of a queue, and have no order by QoS.
+GCD_HIDDEN inline void* workloop_native(const char* label) { return dispatch::queue_create(label, false, 0, 0, true); }
+GCD_HIDDEN inline void workloop_apply_frequency(void*, autorelease_frequency) {}
+#endif
+
+GCD_HIDDEN inline queue_object* workloop_create(std::string_view label, bool inactive,
+                                                autorelease_frequency frequency) {
+    check_label(label);
+    check_frequency(frequency);
+    begin_use("gcd::workloop");
+    auto state = std::make_unique<queue_object>(object_kind::workloop, label, false);
+    queue_object* queue = state.get();
+    queue->born_inactive = inactive;
+    queue->inactive.store(inactive, std::memory_order_relaxed);
+    queue->native = workloop_native(queue->label.empty() ? nullptr : queue->label.c_str());
+    attach_state(std::move(state));
+    workloop_apply_frequency(queue->native, frequency);
+    queue->look_closer();
+    if (!inactive) dispatch::activate(queue->native);
+    return queue;
+}
+
+GCD_HIDDEN inline void workloop_set_autorelease_frequency(queue_object* queue, autorelease_frequency frequency) {
+    const char* what = "gcd::workloop::set_autorelease_frequency";
+    const std::lock_guard hold{checked(queue, what)->lock};
+    check_frequency(frequency);
+    if (!queue->inactive.load(std::memory_order_relaxed))
+        throw std::logic_error(std::string{what} + ": the workloop " + describe(queue) +
+                               " is active; the frequency must be set before activate()");
+    workloop_apply_frequency(queue->native, frequency);
+}
+
+// --- the pool: libdispatch minds its own ----------------------------------------------------------------------------
+
+GCD_HIDDEN inline void begin_waiting_for_lock() noexcept {}
+GCD_HIDDEN inline void end_waiting_for_lock() noexcept {}
+
+} // namespace gcd::inline GCD_ABI::detail::system
+
+#endif

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_FWD_HPP
+#define GCD_FWD_HPP
+/// @file
+/// Names of the public types, and of the handlers they store.
+
+#include <gcd/config.hpp>
+
+#include <functional>
+
+namespace gcd::inline GCD_ABI {
+
+class queue;
+class workloop;
+class group;
+class semaphore;
+class once;
+class data;
+class io_channel;
+class duration;
+class time;
+template <class Event> class source;
+
+/// Tells a from_native function to take over the caller's reference.
+struct adopted_t {
+    explicit adopted_t() = default;
+};
+inline constexpr adopted_t adopted{};
+
+namespace detail {
+struct access;
+}
+
+/// What a source runs when it was cancelled. Runs once, on the source's queue, after the last event handler.
+using cancel_handler = std::function<void()>;
+/// What a source runs once it is registered with the system. Runs once, on the source's queue.
+using registration_handler = std::function<void()>;
+/// Receives what an I/O operation has done so far: `done` (no further call follows), the bytes, and an errno or 0.
+using io_handler = std::function<void(bool done, const data& chunk, int error)>;
+/// Runs once when a channel has given up its descriptor; `error` is an errno or 0.
+using cleanup_handler = std::function<void(int error)>;
+
+} // namespace gcd::inline GCD_ABI
+
+#endif

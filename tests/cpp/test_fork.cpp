@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include <gcd/gcd.hpp>
+
+#include "catch.hpp"
+
+#include <functional>
+#include <memory>
+#include <stdexcept>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+/// Runs the body in a child of this process; true if it gave true there.
+bool holds_in_child(const std::function<bool()>& body) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        bool held = false;
+        try {
+            held = body();
+        } catch (...) {
+        }
+        ::_exit(held ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(child > 0);
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+template <class F> bool is_refused(F&& use) {
+    try {
+        use();
+    } catch (const std::logic_error&) {
+        return true;
+    }
+    return false;
+}
+
+} // namespace
+
+TEST_CASE("objects of the parent are refused in the child of a fork", "[fork]") {
+    const gcd::queue queue{"fork"};
+    const gcd::group group;
+    const gcd::semaphore semaphore{1};
+    queue.run_sync([] {});
+    CHECK(holds_in_child([&] {
+        return is_refused([&] { queue.run_async([] {}); }) && is_refused([&] { queue.run_sync([] {}); }) &&
+               is_refused([&] { group.wait(); }) && is_refused([&] { semaphore.signal(); });
+    }));
+    CHECK(queue.run_sync([] { return 1; }) == 1);
+}
+
+TEST_CASE("new objects are refused in the child of a process that had used libdispatch", "[fork]") {
+    gcd::queue{"fork"}.run_sync([] {});
+    CHECK(holds_in_child([] {
+        return is_refused([] { const gcd::queue made{"child"}; }) && is_refused([] { const gcd::workloop made; }) &&
+               is_refused([] { const gcd::group made; }) && is_refused([] { const gcd::semaphore made{1}; }) &&
+               is_refused([] { gcd::apply(10, [](std::size_t) {}); });
+    }));
+}
+
+TEST_CASE("handles of the parent can end in the child of a fork", "[fork]") {
+    auto queue = std::make_unique<gcd::queue>("fork");
+    auto group = std::make_unique<gcd::group>();
+    queue->suspend();
+    CHECK(holds_in_child([&] {
+        queue.reset();
+        group.reset();
+        return true;
+    }));
+    queue->resume();
+}
