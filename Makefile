@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+#
+#   make            build the Python package into .venv
+#   make demo       the same, then run the quick start
+#   make test       C++ tests, examples, package tests and Python tests
+#   make lint       clang-format and clang-tidy
+#   make format     rewrite the sources as clang-format wants them
+#   make bench      build and run the benchmarks
+#   make wheel      a wheel in build/wheels
+#   make check-all  everything above and the wider checks of .ci/run
+#   make clean      remove build (and .venv with it)
+#
+# Needed: a C++20 compiler, make, git, Python 3.9 or newer. The other tools come from PyPI into
+# .venv. On Linux libdispatch must be there too: see CMAKE_PREFIX_PATH in the README.
+
+PYTHON ?= python3
+CTEST_ARGS ?=
+PYTEST_ARGS ?=
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
+
+VENV := .venv
+BIN := $(VENV)/bin
+CPP := build/cpp
+BENCH := build/bench
+LINT := build/lint
+
+# Formatting differs between versions, so the tool that judges it is pinned.
+LINT_TOOLS := 'clang-format==23.1.*' 'clang-tidy==23.1.*'
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Absolute, as .venv need not be on the PATH.
+CMAKE := $(BIN)/cmake
+CONFIGURE := $(CMAKE) -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja
+export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
+
+PACKAGE_SOURCES := $(shell find include bindings docs/packaging -type f ! -name '*.pyc') \
+	CMakeLists.txt pyproject.toml
+
+.PHONY: build demo test test-cpp test-python lint format bench check-all wheel clean
+.DELETE_ON_ERROR:
+
+build: $(VENV)/.package
+
+demo: $(VENV)/.package
+	$(BIN)/python examples/python/quick_start.py
+
+test: test-cpp test-python
+
+# Installs a Debian package if this may, else ends with the line that would.
+# $(1): the package, $(2): what is missing.
+define debian_install
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "$(2): installing Debian's $(1)"; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get install -y --no-install-recommends $(1) </dev/null >build/apt.log 2>&1 \
+		|| { apt-get update && apt-get install -y --no-install-recommends $(1); } </dev/null >build/apt.log 2>&1 \
+		|| { cat build/apt.log; exit 1; }; \
+	else \
+		echo "$(2). On Debian and Ubuntu: sudo apt-get install $(1)"; \
+		exit 1; \
+	fi
+endef
+
+# ---- tools and the Python package ------------------------------------------------------------
+
+$(VENV)/.made:
+	@mkdir -p build
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' \
+		|| { echo "$(PYTHON) is older than 3.9"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { $(call debian_install,python3-venv,Python has no venv); }
+	@$(PYTHON) -c 'import os, sysconfig, sys; \
+		sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' \
+		|| { $(call debian_install,python3-dev,Python has no headers); }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.made
+	$(PIP) install cmake ninja
+	@touch $@
+
+# The build's requirements stand in pyproject.toml; installed once, they let the package be rebuilt
+# piece by piece, which an isolated build can't.
+$(VENV)/.requirements: pyproject.toml $(VENV)/.tools
+	sed -n 's/^requires = \[\(.*\)\]$$/\1/p' pyproject.toml | tr ',' ' ' | xargs $(PIP) install
+	@touch $@
+
+$(VENV)/.package: $(PACKAGE_SOURCES) $(VENV)/.requirements
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --no-build-isolation --no-deps --force-reinstall \
+		--config-settings=build-dir=build/python .
+	@touch $@
+
+$(VENV)/.pytest: $(VENV)/.made
+	$(PIP) install 'pytest>=8'
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.tools Makefile
+	$(PIP) install $(LINT_TOOLS)
+	@touch $@
+
+# ---- tests -----------------------------------------------------------------------------------
+
+CONFIGURE_TESTS := $(CONFIGURE) -S . -B $(CPP) -DGCD_BUILD_TESTS=ON -DGCD_BUILD_EXAMPLES=ON \
+	-DGCD_TEST_PYTHON=$(CURDIR)/$(BIN)/python $(CMAKE_ARGS)
+
+$(CPP)/build.ninja: $(VENV)/.tools
+	@mkdir -p build
+	@$(CONFIGURE_TESTS) >build/configure.log 2>&1 || { \
+		grep -q 'Catch2 was not found' build/configure.log \
+		&& { $(call debian_install,catch2,Catch2 is missing); } \
+		&& $(CONFIGURE_TESTS) >build/configure.log 2>&1; \
+	} || { tail -n 30 build/configure.log; exit 1; }
+
+test-cpp: $(CPP)/build.ninja $(VENV)/.package
+	$(CMAKE) --build $(CPP) --parallel $(JOBS)
+	$(BIN)/ctest --test-dir $(CPP) --output-on-failure --no-tests=error -j $(JOBS) -LE python $(CTEST_ARGS)
+
+test-python: $(VENV)/.package $(VENV)/.pytest
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/python $(PYTEST_ARGS)
+
+# ---- lint ------------------------------------------------------------------------------------
+
+FORMATTED := find include bindings tests examples -name '*.[chi]pp' -o -name '*.mm'
+
+format: $(VENV)/.lint
+	$(FORMATTED) | xargs $(BIN)/clang-format -i
+
+# The module's few unity files hold every header and every binding, so clang-tidy reads those.
+lint: $(VENV)/.lint $(VENV)/.requirements
+	$(FORMATTED) | xargs $(BIN)/clang-format --dry-run -Werror
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(CONFIGURE) -S . -B $(LINT) -DCMAKE_EXPORT_COMPILE_COMMANDS=ON \
+		-DGCD_BUILD_TESTS=OFF -DGCD_BUILD_EXAMPLES=OFF -DGCD_BUILD_BINDINGS=ON \
+		-DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python >build/lint.log 2>&1 || { cat build/lint.log; exit 1; }
+	sed -n 's/^ *"file": "\(.*\)",*$$/\1/p' $(LINT)/compile_commands.json \
+		| xargs -n 1 -P $(JOBS) $(BIN)/clang-tidy --quiet -p $(LINT) --warnings-as-errors='*'
+
+# ---- benchmarks, wheel, everything -----------------------------------------------------------
+
+# Each script in tests/bench runs the programs beside it.
+bench: $(VENV)/.tools $(VENV)/.package
+	@command -v valgrind >/dev/null || { $(call debian_install,valgrind,The instruction counts need valgrind); }
+	$(CONFIGURE) -S . -B $(BENCH) -DCMAKE_BUILD_TYPE=Release -DGCD_BUILD_TESTS=OFF \
+		-DGCD_BUILD_EXAMPLES=OFF -DGCD_BUILD_BENCH=ON $(CMAKE_ARGS) >/dev/null
+	$(CMAKE) --build $(BENCH) --parallel $(JOBS)
+	@set -e; for script in tests/bench/*.py; do \
+		echo "== $$(basename "$$script" .py)"; $(BIN)/python "$$script" $(BENCH)/bench; done
+
+wheel: $(VENV)/.made
+	$(PIP) wheel --no-deps --wheel-dir build/wheels .
+	@ls build/wheels/*.whl
+
+check-all:
+	.ci/run
+
+clean:
+	rm -rf build $(VENV)

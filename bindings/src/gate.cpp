@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Closing the gate when the interpreter ends.
+
+#include "bind.hpp"
+#include "gil.hpp"
+
+#include <chrono>
+
+namespace binding {
+
+namespace {
+
+/// How long the exit waits for callbacks that are running. Those that take longer are left behind.
+constexpr std::chrono::milliseconds exit_limit{2000};
+
+} // namespace
+
+void bind_gate(py::module_&) {
+    main_thread::learn();
+    // Functions registered after this one, those of most programs, run before it: their callbacks are still served.
+    py::module_::import("atexit").attr("register")(py::cpp_function([] {
+        gil_release released;
+        gate::close(exit_limit);
+    }));
+}
+
+} // namespace binding

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_BINDINGS_GIL_HPP
+#define GCD_BINDINGS_GIL_HPP
+/// @file
+/// Thread states: how threads of the engine come into the interpreter, how Python's threads leave it for a while,
+/// and the gate between the two that closes at exit.
+///
+/// A thread that asks for the GIL while the interpreter is finalised may be ended on the spot, with its C++ frames
+/// unwound. A worker of libdispatch must not end in that way. So callbacks count themselves in at the gate; at exit
+/// the gate closes and is waited for; and whoever is still caught asking for the GIL is parked for ever.
+
+#include "bind.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include <unistd.h>
+
+namespace binding {
+
+/// Counts the engine's threads that are inside the interpreter, or on their way in.
+class gate {
+public:
+    /// False once the gate is closed. Otherwise balanced by leave().
+    static bool enter() noexcept {
+        inside_.fetch_add(1, std::memory_order_seq_cst);
+        if (!closed_.load(std::memory_order_seq_cst)) return true;
+        leave();
+        return false;
+    }
+    static void leave() noexcept { inside_.fetch_sub(1, std::memory_order_seq_cst); }
+    static bool is_closed() noexcept { return closed_.load(std::memory_order_seq_cst); }
+
+    /// Closes the gate and waits until nobody is inside, at most so long. Call it without the GIL.
+    static void close(std::chrono::milliseconds limit) noexcept {
+        closed_.store(true, std::memory_order_seq_cst);
+        // In the child of a fork those who were inside are in the parent.
+        if (::getpid() != owner_) return;
+        const auto end = std::chrono::steady_clock::now() + limit;
+        while (inside_.load(std::memory_order_seq_cst) > 0 && std::chrono::steady_clock::now() < end)
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+
+private:
+    // Threads that have passed enter(), or are about to look at closed_ there. It is raised before closed_ is read,
+    // and closed_ is written before it is read (all seq_cst), so that a thread either sees the gate closed or is
+    // seen by close().
+    static inline std::atomic<long> inside_{0};
+    static inline std::atomic<bool> closed_{false};
+    static inline const ::pid_t owner_ = ::getpid();
+};
+
+[[noreturn]] inline void park() noexcept {
+    for (;;) std::this_thread::sleep_for(std::chrono::hours{24});
+}
+
+/// Parks the thread if it is unwound through this frame.
+class park_on_unwind {
+public:
+    park_on_unwind() = default;
+    park_on_unwind(const park_on_unwind&) = delete;
+    park_on_unwind& operator=(const park_on_unwind&) = delete;
+    ~park_on_unwind() {
+        if (armed_) park();
+    }
+    void disarm() noexcept { armed_ = false; }
+
+private:
+    bool armed_ = true;
+};
+
+inline bool is_finalizing() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing() != 0;
+#else
+    return _Py_IsFinalizing() != 0;
+#endif
+}
+
+/// Python's main thread, where signals are handled.
+class main_thread {
+public:
+    static bool is_current() noexcept { return PyThread_get_thread_ident() == identity_; }
+    static void learn() {
+        identity_ = py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>();
+    }
+
+private:
+    static inline unsigned long identity_ = 0;
+};
+
+// Never inlined, so that the unwinder meets this frame, and parks, before it can meet a noexcept one.
+[[gnu::noinline]] inline PyGILState_STATE acquire_gil() {
+    if (is_finalizing() && !main_thread::is_current()) park();
+    park_on_unwind guard;
+    const PyGILState_STATE state = PyGILState_Ensure();
+    guard.disarm();
+    return state;
+}
+
+[[gnu::noinline]] inline void restore_gil(PyThreadState* state) {
+    if (is_finalizing() && !main_thread::is_current()) park();
+    park_on_unwind guard;
+    PyEval_RestoreThread(state);
+    guard.disarm();
+}
+
+/// Gives a reference back. What that sets off is Python code like any other, so the thread may be unwound here too.
+[[gnu::noinline]] inline void drop_reference(PyObject* object) {
+    park_on_unwind guard;
+    Py_XDECREF(object);
+    guard.disarm();
+}
+
+/// Calls `body` with the GIL held, on any thread. A thread of the engine has to pass the gate: false, and nothing
+/// called, once it is closed. The body must not throw, and must not be noexcept: the thread may be unwound through it.
+///
+/// All that is known about a worker's thread state is in here, so that workers can come to keep one.
+template <class F> bool in_python(F&& body) {
+    const bool foreign = PyGILState_GetThisThreadState() == nullptr;
+    if (foreign && !gate::enter()) return false;
+    const PyGILState_STATE state = acquire_gil();
+    park_on_unwind guard;
+    body();
+    // Ends the thread's state too, and with it thread-local Python objects.
+    PyGILState_Release(state);
+    guard.disarm();
+    if (foreign) gate::leave();
+    return true;
+}
+
+/// Leaves the interpreter for the block that it lives in.
+class gil_release {
+public:
+    gil_release() : state_{PyEval_SaveThread()} {}
+    gil_release(const gil_release&) = delete;
+    gil_release& operator=(const gil_release&) = delete;
+    ~gil_release() { restore_gil(state_); }
+
+private:
+    PyThreadState* state_;
+};
+
+/// An exception that is taken off a thread, to be raised later, maybe on another. All of it under the GIL.
+class raised {
+public:
+    raised() = default;
+    raised(const raised&) = delete;
+    raised& operator=(const raised&) = delete;
+    ~raised() { drop(); }
+
+    explicit operator bool() const noexcept { return type_ != nullptr; }
+    /// Takes the thread's exception; one that is here already stays, and the new one is forgotten.
+    void fetch() {
+        if (type_ != nullptr)
+            PyErr_Clear();
+        else
+            PyErr_Fetch(&type_, &value_, &trace_);
+    }
+    /// Raises what is here, if anything.
+    void rethrow() {
+        if (type_ == nullptr) return;
+        PyErr_Restore(std::exchange(type_, nullptr), std::exchange(value_, nullptr), std::exchange(trace_, nullptr));
+        throw py::error_already_set();
+    }
+
+private:
+    void drop() {
+        drop_reference(std::exchange(type_, nullptr));
+        drop_reference(std::exchange(value_, nullptr));
+        drop_reference(std::exchange(trace_, nullptr));
+    }
+
+    PyObject* type_ = nullptr;
+    PyObject* value_ = nullptr;
+    PyObject* trace_ = nullptr;
+};
+
+/// Makes a call that may block, without the GIL. On the main thread a signal handler that raises (Ctrl-C) ends it.
+template <class F> void block(F&& call) {
+    if (!main_thread::is_current()) {
+        gil_release released;
+        call();
+        return;
+    }
+    raised by_signal;
+    {
+        gil_release released;
+        auto ask = [&by_signal]() noexcept {
+            in_python([&by_signal] {
+                if (!by_signal && PyErr_CheckSignals() != 0) by_signal.fetch();
+            });
+            return static_cast<bool>(by_signal);
+        };
+        gcd::interruptible interruption{ask};
+        try {
+            call();
+        } catch (const gcd::interrupted&) {
+            // by_signal says why.
+        }
+    }
+    by_signal.rethrow();
+}
+
+} // namespace binding
+
+#endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Group.
+
+#include "bind.hpp"
+#include "convert.hpp"
+#include "py_work.hpp"
+
+namespace binding {
+
+namespace {
+
+bool wait_for_group(const gcd::group& self, const limit& timeout) {
+    bool empty = false;
+    block([&] { empty = self.wait_until(timeout.until); });
+    return empty;
+}
+
+/// `with group.entered():`
+struct group_entry {
+    gcd::group group;
+};
+
+void bind_entry(py::module_& module) {
+    py::class_<group_entry> type(module, "_Entry", py::release_gil_before_calling_cpp_dtor(),
+                                 "What Group.entered() gives: enters a group for a with block.");
+    require_init(type);
+    type.def("__enter__", [](const group_entry& self) { self.group.enter().release(); }, "Enters the group.");
+    type.def("__exit__", [](const group_entry& self, const py::args&) { self.group.leave(); }, "Leaves the group.");
+}
+
+} // namespace
+
+void bind_group(py::module_& module) {
+    bind_entry(module);
+    py::class_<gcd::group> type(module, "Group", py::release_gil_before_calling_cpp_dtor(),
+                                "Counts what has been entered and not left; waits for the end of it all, or tells of\n"
+                                "it. All methods may be called from any thread.\n\n"
+                                "See dispatch_group_create.");
+    require_init(type);
+    type.def(py::init<>());
+    type.def(
+        "run_async",
+        [](const gcd::group& self, const gcd::queue& queue, py::function func) {
+            self.run_async(queue, py_task{std::move(func)});
+        },
+        py::arg("queue"), py::arg("func"),
+        "Submits the callable to the queue; it counts until it has run.\n\n"
+        "See dispatch_group_async.");
+    type.def(
+        "wait", &wait_for_group, py::arg("timeout_seconds") = -1.0,
+        "Waits until nothing is left in the group, for so many seconds at most (-1 or None: for ever), or until a\n"
+        "Time. True if nothing is left. `timeout=` is another name for the argument. ValueError: NaN, or another\n"
+        "negative number.\n\n"
+        "See dispatch_group_wait.");
+    type.def("wait", &wait_for_group, py::kw_only(), py::arg("timeout"), "The same, by the other name.");
+    type.def(
+        "notify",
+        [](const gcd::group& self, const gcd::queue& queue, py::function func) {
+            self.notify(queue, py_task{std::move(func)});
+        },
+        py::arg("queue"), py::arg("func"),
+        "Submits the callable to the queue when nothing is left in the group, at once if that is so now. May be\n"
+        "called any number of times; each callable runs once.\n\n"
+        "See dispatch_group_notify.");
+    type.def(
+        "enter", [](const gcd::group& self) { self.enter().release(); },
+        "Counts one more, until leave().\n\n"
+        "See dispatch_group_enter.");
+    type.def("leave", &gcd::group::leave,
+             "Balances an enter(). RuntimeError: nothing is entered.\n\n"
+             "See dispatch_group_leave.");
+    type.def(
+        "entered", [](const gcd::group& self) { return group_entry{self.retain()}; },
+        "For `with`: enters the group for the block.\n\n"
+        "See dispatch_group_enter.");
+    type.def("__repr__", [](const gcd::group& self) {
+        return self.wait_until(gcd::time{}) ? "<cygcd.Group empty>" : "<cygcd.Group busy>";
+    });
+}
+
+} // namespace binding

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// IOChannel.
+
+#include "bind.hpp"
+#include "convert.hpp"
+#include "data.hpp"
+#include "io_handler.hpp"
+
+#include <pybind11/stl.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace binding {
+
+namespace {
+
+struct py_channel {
+    gcd::io_channel channel;
+    gcd::io_type type;
+};
+
+gcd::io_type to_io_type(unsigned value) {
+    if (value > static_cast<unsigned>(gcd::io_type::random))
+        throw py::value_error("unknown I/O type: use IO_STREAM or IO_RANDOM");
+    return static_cast<gcd::io_type>(value);
+}
+
+py_channel make_channel(integer<int> fd, integer<unsigned> io_type, const gcd::queue* queue,
+                        std::optional<py::function> cleanup_handler) {
+    const gcd::io_type type = to_io_type(io_type.value);
+    gcd::cleanup_handler cleanup;
+    if (cleanup_handler)
+        cleanup = [run = std::make_shared<py_cleanup_handler>(*std::move(cleanup_handler))](int error) {
+            (*run)(error);
+        };
+    gil_release released;
+    return {gcd::io_channel{fd.value, type, queue, std::move(cleanup)}, type};
+}
+
+void set_interval(const py_channel& self, integer<std::int64_t> interval, bool strict) {
+    gil_release released;
+    self.channel.set_interval(gcd::duration::nanoseconds(interval.value), strict);
+}
+
+void bind_operations(py::class_<py_channel>& type) {
+    type.def(
+        "read",
+        [](const py_channel& self, size length, py::function handler, integer<std::int64_t> offset,
+           const gcd::queue* queue) {
+            py_io_handler run{std::move(handler)};
+            gil_release released;
+            self.channel.read(length.value, std::move(run), offset.value, queue);
+        },
+        py::arg("length"), py::arg("handler"), py::arg("offset") = 0, py::arg("queue") = py::none(),
+        "Reads up to `length` bytes, to the end of file at most. `offset` counts from the descriptor's position at\n"
+        "the channel's creation, and is for IO_RANDOM only. handler(done, data, error): bytes, an errno or 0, and\n"
+        "True on the last call; it runs on `queue`, or the channel's. RuntimeError: after close().\n\n"
+        "See dispatch_io_read.");
+    type.def(
+        "write",
+        [](const py_channel& self, bytes_like data, py::function handler, integer<std::int64_t> offset,
+           const gcd::queue* queue) {
+            py_io_handler run{std::move(handler)};
+            gil_release released;
+            const gcd::data bytes = std::move(data.bytes);
+            self.channel.write(bytes, std::move(run), offset.value, queue);
+        },
+        py::arg("data"), py::arg("handler"), py::arg("offset") = 0, py::arg("queue") = py::none(),
+        "Writes all the bytes of a bytes-like object or a Data. handler(done, data, error): what is still to be\n"
+        "written, an errno or 0, and True on the last call; offset and queue as for read(). RuntimeError: after\n"
+        "close().\n\n"
+        "See dispatch_io_write.");
+    type.def(
+        "barrier",
+        [](const py_channel& self, py::function handler, const gcd::queue* queue) {
+            py_task task{std::move(handler)};
+            gil_release released;
+            self.channel.barrier(std::move(task), queue);
+        },
+        py::arg("handler"), py::arg("queue") = py::none(),
+        "Calls the handler, without arguments, when all operations before it are done and before any after it begins;\n"
+        "on `queue`, or the channel's. RuntimeError: after close().\n\n"
+        "See dispatch_io_barrier.");
+    const auto close = [](const py_channel& self, bool stop) {
+        gil_release released;
+        self.channel.close(stop);
+    };
+    type.def(
+        "close", close, py::arg("stop") = false,
+        "Takes no further operations; what is under way goes on, or, with stop=True (IO_STOP), ends as soon as may\n"
+        "be with errno ECANCELED. Again: nothing, save that a later stop still stops. The descriptor is not\n"
+        "closed: do that when the cleanup handler has run.\n\n"
+        "See dispatch_io_close.");
+    type.def("__enter__", [](py::object self) { return self; }, "The channel.");
+    type.def(
+        "__exit__", [close](const py_channel& self, const py::args&) { close(self, false); },
+        "Closes it, without stop.");
+}
+
+void bind_settings(py::class_<py_channel>& type) {
+    type.def(
+        "set_high_water",
+        [](const py_channel& self, size bytes) {
+            gil_release released;
+            self.channel.set_high_water(bytes.value);
+        },
+        py::arg("size"),
+        "Most bytes that a handler is given at once. RuntimeError: after close().\n\n"
+        "See dispatch_io_set_high_water.");
+    type.def(
+        "set_low_water",
+        [](const py_channel& self, size bytes) {
+            gil_release released;
+            self.channel.set_low_water(bytes.value);
+        },
+        py::arg("size"),
+        "Fewest bytes that a handler is given at once, save at the end. RuntimeError: after close().\n\n"
+        "See dispatch_io_set_low_water.");
+    type.def(
+        "set_interval",
+        [](const py_channel& self, integer<std::int64_t> interval, integer<unsigned> flags) {
+            if (flags.value > 1) throw py::value_error("unknown flags: use 0 or IO_STRICT_INTERVAL");
+            set_interval(self, interval, flags.value != 0);
+        },
+        py::arg("interval_ns"), py::arg("flags") = 0,
+        "Calls handlers every so many nanoseconds with what there is, even if nothing with IO_STRICT_INTERVAL;\n"
+        "`strict=True` is the same. ValueError: a negative interval, unknown flags. RuntimeError: after close().\n\n"
+        "See dispatch_io_set_interval.");
+    type.def("set_interval", &set_interval, py::arg("interval_ns"), py::kw_only(), py::arg("strict"),
+             "The same, with a bool for the flag.");
+    type.def_property_readonly(
+        "fd", [](const py_channel& self) { return self.channel.fd(); },
+        "The descriptor.\n\nSee dispatch_io_get_descriptor.");
+    type.def_property_readonly(
+        "is_closed", [](const py_channel& self) { return self.channel.is_closed(); }, "True once close() was called.");
+    type.def("__repr__", [](const py_channel& self) {
+        return "<cygcd.IOChannel fd=" + std::to_string(self.channel.fd()) +
+               (self.type == gcd::io_type::random ? " random, " : " stream, ") +
+               (self.channel.is_closed() ? "closed>" : "open>");
+    });
+}
+
+} // namespace
+
+void bind_io_channel(py::module_& module) {
+    py::class_<py_channel> type(
+        module, "IOChannel", py::release_gil_before_calling_cpp_dtor(),
+        "Reads and writes a descriptor in the background, in chunks. Usable with `with`, which closes it. The channel\n"
+        "has the descriptor, which must stay open, until the cleanup handler runs. All methods may be called from any\n"
+        "thread.\n\n"
+        "See dispatch_io_create.");
+    require_init(type);
+    type.def(
+        py::init(&make_channel), py::arg("fd"), py::arg("io_type") = static_cast<unsigned>(gcd::io_type::stream),
+        py::arg("queue") = py::none(), py::arg("cleanup_handler") = py::none(),
+        "fd: an open descriptor. io_type: IO_STREAM, or IO_RANDOM for operations at offsets. queue: where handlers\n"
+        "run; None for the default global queue. cleanup_handler(error): called once, when the channel has given\n"
+        "up the descriptor. ValueError: a negative fd, an unknown type. OSError: the fd is not open.");
+    bind_operations(type);
+    bind_settings(type);
+}
+
+} // namespace binding

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// The Python module cygcd._core.
+
+#include "bind.hpp"
+
+PYBIND11_MODULE(_core, module) {
+    module.doc() =
+        "Grand Central Dispatch: queues, groups, semaphores, sources, timers and I/O channels.\n\n"
+        "Everything here may be used from any thread. Callables run with the GIL held; whatever can block releases\n"
+        "it. When the interpreter ends it waits for callables that run, two seconds at most; what has not begun by\n"
+        "then is dropped.";
+    module.attr("__version__") = GCD_VERSION_STRING;
+
+    using namespace binding;
+    bind_errors(module);
+    bind_gate(module);
+    bind_constants(module);
+    bind_time(module);
+    bind_queue(module);
+    bind_workloop(module);
+    bind_main_queue(module);
+    bind_apply(module);
+    bind_once(module);
+    bind_group(module);
+    bind_semaphore(module);
+    bind_timer(module);
+    bind_signal_source(module);
+    bind_fd_source(module);
+    bind_process_source(module);
+    bind_data(module);
+    bind_io_channel(module);
+    bind_read_write_async(module);
+}

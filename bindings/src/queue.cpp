@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// Queue.
+
+#include "bind.hpp"
+#include "convert.hpp"
+#include "py_work.hpp"
+
+#include <pybind11/stl.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace binding {
+
+namespace {
+
+gcd::queue global_queue(int priority) {
+    switch (priority) {
+    case static_cast<int>(gcd::queue_priority::high):
+    case static_cast<int>(gcd::queue_priority::normal):
+    case static_cast<int>(gcd::queue_priority::low):
+    case static_cast<int>(gcd::queue_priority::background):
+        return gcd::queue::global_queue(static_cast<gcd::queue_priority>(priority));
+    default: return gcd::queue::global_queue(static_cast<gcd::qos>(priority));
+    }
+}
+
+/// Marks a context as made here: others could be set by C++ code of the same process.
+struct context_end {
+    void operator()(py_ref* held) const noexcept { delete held; }
+};
+
+void set_context(const gcd::queue& queue, py::object value, std::optional<py::function> finalizer) {
+    std::shared_ptr<void> context = std::shared_ptr<py_ref>(new py_ref{std::move(value)}, context_end{});
+    std::function<void()> end;
+    if (finalizer) end = [run = std::make_shared<py_handler>(*std::move(finalizer))] { (*run)(); };
+    gil_release released;
+    queue.set_context(std::move(context), std::move(end));
+}
+
+py::object get_context(const gcd::queue& queue) {
+    const std::shared_ptr<void> context = queue.context();
+    if (std::get_deleter<context_end>(context) == nullptr) return py::none();
+    return py::reinterpret_borrow<py::object>(static_cast<const py_ref*>(context.get())->get());
+}
+
+/// All values that Python has set on one queue stand in a dict under this key, so that keys are compared as Python
+/// compares them.
+using specific_table = py_ref;
+constinit gcd::specific_key<specific_table> specifics_key;
+
+// The GIL is kept from the look at the table to its change: two threads must not make two of them.
+void set_specific(const gcd::queue& queue, py::handle key, py::handle value) {
+    std::shared_ptr<specific_table> table = queue.get_specific(specifics_key);
+    if (value.is_none()) {
+        if (!table) {
+            // Unhashable keys are a TypeError all the same.
+            static_cast<void>(py::hash(key));
+            return;
+        }
+        const py::handle dict{table->get()};
+        const int found = PyDict_Contains(dict.ptr(), key.ptr());
+        if (found < 0 || (found > 0 && PyDict_DelItem(dict.ptr(), key.ptr()) != 0)) throw py::error_already_set();
+        return;
+    }
+    if (!table) {
+        table = std::make_shared<specific_table>(py::dict{});
+        queue.set_specific(specifics_key, table);
+    }
+    if (PyDict_SetItem(table->get(), key.ptr(), value.ptr()) != 0) throw py::error_already_set();
+}
+
+/// A new reference to the value, or null.
+py::object look_up(const specific_table& table, py::handle key) {
+    PyObject* value = PyDict_GetItemWithError(table.get(), key.ptr());
+    if (value == nullptr && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    return py::reinterpret_borrow<py::object>(value);
+}
+
+py::object get_specific(const gcd::queue& queue, py::handle key) {
+    static_cast<void>(py::hash(key));
+    const std::shared_ptr<specific_table> table = queue.get_specific(specifics_key);
+    py::object value = table ? look_up(*table, key) : py::object{};
+    return value ? value : py::none();
+}
+
+py::object get_current_specific(py::handle key) {
+    static_cast<void>(py::hash(key));
+    for (const std::shared_ptr<specific_table>& table : gcd::get_all_specific(specifics_key))
+        if (py::object value = look_up(*table, key)) return value;
+    return py::none();
+}
+
+/// `<cygcd.Queue 'label' serial, active>`
+std::string describe_queue(const gcd::queue& queue) {
+    static constexpr gcd::qos classes[] = {gcd::qos::background, gcd::qos::utility, gcd::qos::default_class,
+                                           gcd::qos::user_initiated, gcd::qos::user_interactive};
+    const char* kind = queue.is_concurrent() ? "concurrent" : "serial";
+    if (queue == gcd::queue::main_queue()) kind = "main";
+    for (gcd::qos known : classes)
+        if (queue == gcd::queue::global_queue(known)) kind = "global";
+    const char* state = queue.is_inactive() ? "inactive" : queue.is_suspended() ? "suspended" : "active";
+    return "<cygcd.Queue " + std::string(py::repr(py::str(queue.label()))) + " " + kind + ", " + state + ">";
+}
+
+/// `with queue.suspended():`
+struct queue_suspension {
+    gcd::queue queue;
+};
+
+void bind_suspension(py::module_& module) {
+    py::class_<queue_suspension> type(module, "_Suspension", py::release_gil_before_calling_cpp_dtor(),
+                                      "What Queue.suspended() gives: suspends a queue for a with block.");
+    require_init(type);
+    type.def(
+        "__enter__",
+        [](const queue_suspension& self) {
+            gil_release released;
+            self.queue.suspend();
+        },
+        "Suspends the queue.");
+    type.def(
+        "__exit__",
+        [](const queue_suspension& self, const py::args&) {
+            gil_release released;
+            self.queue.resume();
+        },
+        "Resumes the queue.");
+}
+
+void bind_submission(py::class_<gcd::queue>& type) {
+    type.def(
+        "run_async", [](const gcd::queue& self, py::function func) { self.run_async(py_task{std::move(func)}); },
+        py::arg("func"),
+        "Submits the callable and returns at once. On a serial queue items run one at a time, in the order of\n"
+        "submission. What it raises goes to sys.unraisablehook, with the callable as `object`.\n"
+        "RuntimeError: a workloop that is not active yet.\n\n"
+        "See dispatch_async.");
+    type.def(
+        "run_sync",
+        [](const gcd::queue& self, const py::function& func) {
+            py_call call{func};
+            block([&] { self.run_sync([&call] { static_cast<void>(call()); }); });
+            return call.take();
+        },
+        py::arg("func"),
+        "Runs the callable in its turn, on this thread, and waits for it. Returns what it returns and raises what it\n"
+        "raises. RuntimeError, at once: this thread already holds the queue (it would wait for itself), or the queue\n"
+        "is inactive.\n\n"
+        "See dispatch_sync.");
+    type.def(
+        "barrier_async",
+        [](const gcd::queue& self, py::function func) { self.barrier_async(py_task{std::move(func)}); },
+        py::arg("func"),
+        "As run_async(), but on a concurrent queue the callable waits for all before it, runs alone, and holds back\n"
+        "all after it. Elsewhere it is an ordinary item.\n\n"
+        "See dispatch_barrier_async.");
+    type.def(
+        "barrier_sync",
+        [](const gcd::queue& self, const py::function& func) {
+            py_call call{func};
+            block([&] { self.barrier_sync([&call] { static_cast<void>(call()); }); });
+            return call.take();
+        },
+        py::arg("func"),
+        "As run_sync(), but as a barrier: see barrier_async().\n\n"
+        "See dispatch_barrier_sync.");
+    type.def(
+        "after",
+        [](const gcd::queue& self, const delay& when, py::function func) {
+            py_task task{std::move(func)};
+            if (when.start.is_absolute())
+                self.after(when.start.at(), std::move(task));
+            else
+                self.after(when.start.delay(), std::move(task));
+        },
+        py::arg("delay_seconds"), py::arg("func"),
+        "Submits the callable after so many seconds (at once if negative, never if infinite), or at a Time, on the\n"
+        "Time's clock. NaN: ValueError.\n\n"
+        "See dispatch_after.");
+}
+
+void bind_state(py::class_<gcd::queue>& type) {
+    type.def(
+        "suspend",
+        [](const gcd::queue& self) {
+            gil_release released;
+            self.suspend();
+        },
+        "Keeps further items from starting; one that runs goes on. Nests: each call needs its resume().\n"
+        "RuntimeError: global and main queues, workloops.\n\n"
+        "See dispatch_suspend.");
+    type.def(
+        "resume",
+        [](const gcd::queue& self) {
+            gil_release released;
+            self.resume();
+        },
+        "Ends one suspend(). RuntimeError: the queue is not suspended.\n\n"
+        "See dispatch_resume.");
+    type.def(
+        "suspended", [](const gcd::queue& self) { return queue_suspension{self.retain()}; },
+        "For `with`: suspends the queue for the block.\n\n"
+        "See dispatch_suspend.");
+    type.def(
+        "activate",
+        [](const gcd::queue& self) {
+            gil_release released;
+            self.activate();
+        },
+        "Lets a queue begin that was created inactive. RuntimeError: it is not inactive.\n\n"
+        "See dispatch_activate.");
+    const auto set_target = [](const gcd::queue& self, const gcd::queue& target) {
+        gil_release released;
+        self.set_target_queue(target);
+    };
+    type.def("set_target_queue", set_target, py::arg("target"),
+             "Sends the queue's items through another queue from now on; takes effect between items. `queue=` is\n"
+             "another name for the argument. RuntimeError: a queue that was created inactive and is active now, or a\n"
+             "queue of the system. ValueError: the target is, or leads back to, this queue.\n\n"
+             "See dispatch_set_target_queue.");
+    type.def("set_target_queue", set_target, py::kw_only(), py::arg("queue"), "The same, by the other name.");
+    type.def_property_readonly("is_inactive", &gcd::queue::is_inactive, "Created inactive and not activated yet.");
+    type.def("is_current", &gcd::queue::is_current,
+             "True if this thread is inside an item of this queue, or of a queue whose targets lead through it.\n\n"
+             "See dispatch_assert_queue.");
+    type.def_property_readonly("label", &gcd::queue::label,
+                               "The label; \"\" if there is none. Global and main queues have those of libdispatch.\n\n"
+                               "See dispatch_queue_get_label.");
+    type.def_property_readonly(
+        "qos", [](const gcd::queue& self) { return static_cast<unsigned>(self.qos()); },
+        "The QoS class that the queue was made with, a QOS_CLASS_* value.\n\n"
+        "See dispatch_queue_get_qos_class.");
+    type.def("__repr__", &describe_queue);
+    type.def(
+        "__eq__", [](const gcd::queue& self, const gcd::queue& other) { return self == other; }, py::is_operator(),
+        py::arg("other"), "True if both are the same queue.");
+    type.def(
+        "__hash__", [](const gcd::queue& self) { return std::hash<gcd::queue>{}(self); }, "Equal for the same queue.");
+}
+
+void bind_values(py::class_<gcd::queue>& type) {
+    type.def("set_context", &set_context, py::arg("value"), py::arg("finalizer") = py::none(),
+             "Attaches a value to the queue. The finalizer, called without arguments, runs once: before set_context()\n"
+             "returns when the context is replaced, else when the queue's last reference ends, on some thread.\n\n"
+             "See dispatch_set_context.");
+    type.def("get_context", &get_context,
+             "The value that set_context() attached, or None.\n\nSee dispatch_get_context.");
+    type.def("set_specific", &set_specific, py::arg("key"), py::arg("value"),
+             "Attaches a value under a key, any hashable object; equal keys are one key. None removes the value.\n\n"
+             "See dispatch_queue_set_specific.");
+    type.def("get_specific", &get_specific, py::arg("key"),
+             "The value under the key, or None. The queue's targets are not asked.\n\n"
+             "See dispatch_queue_get_specific.");
+}
+
+} // namespace
+
+void bind_queue(py::module_& module) {
+    bind_suspension(module);
+    py::class_<gcd::queue> type(
+        module, "Queue", py::release_gil_before_calling_cpp_dtor(),
+        "Runs callables on threads of the system: one at a time in order (serial), or side by side (concurrent).\n\n"
+        "When the last reference to a queue ends, what was submitted still runs, even if the queue was suspended or\n"
+        "inactive. All methods may be called from any thread.\n\n"
+        "See dispatch_queue_create.");
+    require_init(type);
+    type.def(py::init([](const std::optional<std::string>& label, bool concurrent, integer<unsigned> qos,
+                         integer<int> relative_priority, const gcd::queue* target, bool inactive) {
+                 return gcd::queue{label ? std::string_view{*label} : std::string_view{},
+                                   {.concurrent = concurrent,
+                                    .qos = static_cast<gcd::qos>(qos.value),
+                                    .relative_priority = relative_priority.value,
+                                    .target = target,
+                                    .inactive = inactive}};
+             }),
+             py::arg("label") = py::none(), py::arg("concurrent") = false, py::arg("qos") = 0,
+             py::arg("relative_priority") = 0, py::arg("target") = py::none(), py::arg("inactive") = false,
+             "label: for debugging, without NUL. concurrent: items may run side by side. qos: a QOS_CLASS_* value.\n"
+             "relative_priority: -15 to 0, with a qos only. target: the queue its items go through. inactive: holds\n"
+             "its items until activate(). ValueError: a value out of range.");
+    type.def_static(
+        "global_queue", [](integer<int> priority) { return global_queue(priority.value); }, py::arg("priority") = 0,
+        "The system's concurrent queue of that QUEUE_PRIORITY_* or QOS_CLASS_*. It can't be suspended, retargeted or\n"
+        "activated. ValueError: an unknown value.\n\n"
+        "See dispatch_get_global_queue.");
+    type.def_static("main_queue", &gcd::queue::main_queue,
+                    "The queue whose items run on the main thread, while run_main() or a run loop serves it.\n\n"
+                    "See dispatch_get_main_queue.");
+    bind_submission(type);
+    bind_state(type);
+    bind_values(type);
+
+    module.def("get_specific", &get_current_specific, py::arg("key"),
+               "The value under the key of the queue whose item this thread runs, or of the first of its targets that\n"
+               "has one; None if there is none.\n\n"
+               "See dispatch_get_specific.");
+    module.def("current_label", &gcd::current_label,
+               "The label of the queue whose item this thread runs.\n\nSee dispatch_queue_get_label.");
+}
+
+} // namespace binding

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_BINDINGS_SOURCE_HPP
+#define GCD_BINDINGS_SOURCE_HPP
+/// @file
+/// What the bound kinds of source have in common.
+
+#include "bind.hpp"
+#include "py_work.hpp"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace binding {
+
+/// The queue given, or the default global queue.
+inline gcd::queue queue_or_default(const gcd::queue* given) {
+    return given != nullptr ? given->retain() : gcd::queue::global_queue();
+}
+
+/// Says that a source which was watching is dropped. The name is that of repr().
+inline void warn_dropped(const std::string& name) {
+    const std::string text = "a started cygcd." + name + " was dropped, which cancels it";
+    park_on_unwind guard;
+    if (PyErr_WarnEx(PyExc_ResourceWarning, text.c_str(), 1) != 0) PyErr_WriteUnraisable(nullptr);
+    guard.disarm();
+}
+
+/// A source as Python holds it. Dropped while it watches, it is cancelled with a ResourceWarning.
+template <class Event> struct py_source {
+    gcd::source<Event> source;
+    std::string name; ///< for repr(): "ReadSource fd=5"
+    bool started = false;
+
+    py_source(const Event& event, const gcd::queue* queue, py::function handler, std::string described)
+        : source{event, queue_or_default(queue), py_handler{std::move(handler)}}, name{std::move(described)} {}
+
+    py_source(const py_source&) = delete;
+    py_source& operator=(const py_source&) = delete;
+
+    /// With the GIL held.
+    ~py_source() {
+        if (watches() && !gate::is_closed()) warn_dropped(name);
+        gil_release released;
+        const gcd::source<Event> end{std::move(source)};
+    }
+
+    bool watches() const noexcept {
+        try {
+            return started && !source.is_cancelled();
+        } catch (const std::exception&) {
+            return false;
+        }
+    }
+
+    std::string describe() const {
+        const char* state = source.is_cancelled() ? "cancelled" : started ? "started" : "not started";
+        return "<cygcd." + name + ", " + state + ">";
+    }
+};
+
+template <class Wrapper> void start_source(Wrapper& self) {
+    {
+        gil_release released;
+        self.source.start();
+    }
+    self.started = true;
+}
+
+template <class Wrapper> void cancel_source(const Wrapper& self) {
+    gil_release released;
+    self.source.cancel();
+}
+
+/// Methods of every kind of source. `Wrapper` has `source`, `started` and `describe()`.
+template <class Wrapper> void bind_source_methods(py::class_<Wrapper>& type) {
+    type.def("start", &start_source<Wrapper>,
+             "Begins to watch; no event after its return is missed. Again while started: nothing. RuntimeError: after\n"
+             "cancel(). OSError: the system refuses, a descriptor that is not open for one.\n\n"
+             "See dispatch_activate.");
+    type.def(
+        "cancel", &cancel_source<Wrapper>,
+        "Ends the watch; doesn't wait for a handler that runs. Again: nothing. The handler doesn't start again, and\n"
+        "the cancel handler comes after it.\n\n"
+        "See dispatch_source_cancel.");
+    type.def(
+        "cancel_and_wait", [](const Wrapper& self) { block([&self] { self.source.cancel_and_wait(); }); },
+        "As cancel(), and waits for a handler that runs. RuntimeError: called from inside that handler.\n\n"
+        "See dispatch_source_cancel.");
+    type.def(
+        "suspend",
+        [](const Wrapper& self) {
+            gil_release released;
+            self.source.suspend();
+        },
+        "Holds the handler back until resume(). Nests.\n\n"
+        "See dispatch_suspend.");
+    type.def(
+        "resume",
+        [](const Wrapper& self) {
+            gil_release released;
+            self.source.resume();
+        },
+        "Ends one suspend(). RuntimeError: not suspended.\n\n"
+        "See dispatch_resume.");
+    type.def(
+        "set_cancel_handler",
+        [](const Wrapper& self, py::function handler) {
+            py_handler run{std::move(handler)};
+            gil_release released;
+            self.source.set_cancel_handler(std::move(run));
+        },
+        py::arg("handler"),
+        "Sets what runs once after cancellation, after the last run of the event handler, on the source's queue. A\n"
+        "descriptor that was watched may be closed there. Replaces an earlier one; no effect once cancelled.\n\n"
+        "See dispatch_source_set_cancel_handler.");
+    type.def(
+        "set_registration_handler",
+        [](const Wrapper& self, py::function handler) {
+            py_handler run{std::move(handler)};
+            gil_release released;
+            self.source.set_registration_handler(std::move(run));
+        },
+        py::arg("handler"),
+        "Sets what runs once when start() has begun the watch, on the source's queue. RuntimeError: started "
+        "already.\n\n"
+        "See dispatch_source_set_registration_handler.");
+    type.def_property_readonly(
+        "is_cancelled", [](const Wrapper& self) { return self.source.is_cancelled(); },
+        "True once cancel() was called.\n\n"
+        "See dispatch_source_testcancel.");
+    type.def(
+        "__enter__",
+        [](py::object self) {
+            start_source(self.cast<Wrapper&>());
+            return self;
+        },
+        "Starts it.");
+    type.def("__exit__", [](const Wrapper& self, const py::args&) { cancel_source(self); }, "Cancels it.");
+    type.def("__repr__", &Wrapper::describe);
+}
+
+} // namespace binding
+
+#endif

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""A serial queue runs its items one at a time, in the order of submission."""
+
+import cygcd
+
+
+def main():
+    log = cygcd.Queue("com.example.log")
+
+    order = []
+    for i in range(5):
+        log.run_async(lambda i=i: order.append(i))
+    # Waits for its turn, so everything above has run; the value comes back.
+    print("order:", log.run_sync(lambda: list(order)))
+
+    # Many threads submit; what only the items of one queue touch needs no lock.
+    balance = {"value": 0}
+
+    def deposit():
+        value = balance["value"]
+        balance["value"] = value + 1
+
+    def submit(_):
+        for _ in range(250):
+            log.run_async(deposit)
+
+    cygcd.apply(4, submit)
+    print("balance:", log.run_sync(lambda: balance["value"]))
+
+    # Exceptions of a synchronous item come back to the caller.
+    def fail():
+        raise LookupError("no such entry")
+
+    try:
+        log.run_sync(fail)
+    except LookupError as error:
+        print("raised:", error)
+
+    # A wait that could never end is refused before it begins.
+    def wait_for_oneself():
+        try:
+            log.run_sync(lambda: None)
+        except RuntimeError:
+            print("waiting for oneself: refused")
+
+    log.run_sync(wait_for_oneself)
+
+
+if __name__ == "__main__":
+    main()
