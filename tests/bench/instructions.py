@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""Counts instructions per operation, and holds them against the limits. Usage: instructions.py FOLDER
+
+FOLDER holds the programs.
+A row runs under callgrind with two counts of operations; the difference is what the operations cost. The counts don't
+depend on how busy the machine is.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FEW, MANY = 2_000, 12_000
+
+# name, limit in words, is it kept
+LIMITS = [
+    ("async", "at most 1.10 times libdispatch", lambda by_hand, ours: ours <= 1.10 * by_hand),
+    ("sync", "at most 30 more", lambda by_hand, ours: ours <= by_hand + 30),
+    ("nested", "at most 100 more", lambda by_hand, ours: ours <= by_hand + 100),
+    ("semaphore", "no limit", lambda by_hand, ours: True),
+]
+
+
+def instructions(program: str, row: str, count: int) -> int:
+    with tempfile.TemporaryDirectory() as scratch:
+        run = subprocess.run(
+            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={Path(scratch) / 'out'}", program, row, str(count)],
+            capture_output=True,
+            text=True,
+        )
+    found = re.search(r"Collected : (\d+)", run.stderr)
+    if run.returncode != 0 or found is None:
+        sys.exit(f"{row}: the run failed\n{run.stderr}")
+    return int(found.group(1))
+
+
+def per_operation(program: str, row: str) -> float:
+    return (instructions(program, row, MANY) - instructions(program, row, FEW)) / (MANY - FEW)
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    if shutil.which("valgrind") is None:
+        sys.exit("valgrind is missing; on Debian: apt-get install valgrind")
+    program = str(Path(sys.argv[1]).resolve() / "bench_instructions")
+    broken = 0
+    print(f"{'instructions':14}{'libdispatch':>12}{'gcd':>10}{'more':>8}{'ratio':>8}  limit")
+    for name, words, kept in LIMITS:
+        by_hand = per_operation(program, f"{name}.c")
+        ours = per_operation(program, f"{name}.gcd")
+        verdict = "" if kept(by_hand, ours) else "  BROKEN"
+        broken += bool(verdict)
+        print(f"{name:14}{by_hand:12.1f}{ours:10.1f}{ours - by_hand:8.1f}{ours / by_hand:8.2f}  {words}{verdict}")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""The table: each row on this library and on its peers, in one run. Usage: rows.py FOLDER [ROW…]
+
+FOLDER holds the programs. Each runs each row ten times, the programs taking turns, so that whatever else the machine
+does meets all of them. Numbers are nanoseconds for each operation: the median, and the worst in brackets; the ratio is
+libdispatch's median over ours. A row's weight is its part in the geometric mean.
+"""
+
+import math
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+RUNS = 10
+
+# program, heading
+COLUMNS = [("bench_rows_dispatch", "libdispatch"), ("bench_rows_gcd", "gcd")]
+
+# row, weight
+ROWS = [
+    ("serial_async", 1),
+    ("sync_serial", 1),
+    ("sync_reader", 1),
+    ("sync_barrier", 1),
+    ("sync_two_levels", 1),
+    ("sync_against_async", 1),
+    ("group_async", 1),
+    ("group_enter_leave", 1),
+    ("concurrent_async", 1),
+    ("concurrent_async_barrier", 1),
+    ("apply_empty", 1),
+    ("apply_eight", 1),
+    ("apply_microseconds", 1),
+    ("semaphore", 1),
+    ("ping_pong", 1),
+    ("ping_pong_idle", 1),
+    ("two_queue_hop", 1),
+    ("create_release", 1),
+    ("four_producers", 1),
+    ("thousand_queues", 1),
+    ("nested_tree", 1),
+    ("global_async", 1),
+    ("skynet", 1),
+]
+
+
+class Result:
+    """What one program gave for one row."""
+
+    def __init__(self) -> None:
+        self.nanoseconds: list[float] = []
+        self.cpu_seconds: list[float] = []
+        self.threads = 0
+
+    def run(self, program: Path, row: str) -> None:
+        done = subprocess.run([program, row], capture_output=True, text=True, timeout=300)
+        if done.returncode != 0:
+            sys.exit(f"{program.name} {row}: {done.stderr}")
+        nanoseconds, cpu, threads = done.stdout.split()
+        self.nanoseconds.append(float(nanoseconds))
+        self.cpu_seconds.append(float(cpu))
+        self.threads = max(self.threads, int(threads))
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.nanoseconds)
+
+    def __str__(self) -> str:
+        cpu = statistics.median(self.cpu_seconds)
+        return f"{self.median:9.1f} ({max(self.nanoseconds):9.1f}) {cpu:6.2f}s {self.threads:3}t"
+
+
+def main() -> int:
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    folder = Path(sys.argv[1]).resolve()
+    wanted = sys.argv[2:]
+    print(f"{'ns for each operation':26}" + "".join(f"{heading:>34}" for _, heading in COLUMNS) + f"{'ratio':>8}")
+    logarithms = weights = 0.0
+    for row, weight in ROWS:
+        if wanted and row not in wanted:
+            continue
+        results = [Result() for _ in COLUMNS]
+        for _ in range(RUNS):
+            for (program, _), result in zip(COLUMNS, results):
+                result.run(folder / program, row)
+        ratio = results[0].median / results[1].median
+        logarithms += weight * math.log(ratio)
+        weights += weight
+        print(f"{row:26}" + "".join(f"{result!s:>34}" for result in results) + f"{ratio:8.2f}", flush=True)
+    if weights:
+        print(f"geometric mean of the ratios: {math.exp(logarithms / weights):.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

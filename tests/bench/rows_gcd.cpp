@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// The rows on this library, with the engine it is built for.
+
+#include "rows.hpp"
+
+#include <gcd/gcd.hpp>
+
+#include <utility>
+
+namespace {
+
+struct api {
+    using queue = gcd::queue;
+    using group = gcd::group;
+    using semaphore = gcd::semaphore;
+
+    static queue serial(const queue* target = nullptr) { return queue{"bench", {.target = target}}; }
+    static queue concurrent() { return queue{"bench", {.concurrent = true}}; }
+    static queue global() { return queue::global_queue(); }
+
+    template <class F> static void async(const queue& on, F&& body) { on.run_async(std::forward<F>(body)); }
+    template <class F> static void barrier_async(const queue& on, F&& body) { on.barrier_async(std::forward<F>(body)); }
+    template <class F> static void sync(const queue& on, F&& body) { on.run_sync(std::forward<F>(body)); }
+    template <class F> static void barrier_sync(const queue& on, F&& body) { on.barrier_sync(std::forward<F>(body)); }
+    template <class F> static void apply(std::size_t count, F&& body) { gcd::apply(count, std::forward<F>(body)); }
+    template <class F> static void group_async(const group& in, const queue& on, F&& body) {
+        in.run_async(on, std::forward<F>(body));
+    }
+    static void group_enter(const group& in) { in.enter().release(); }
+    static void group_leave(const group& in) { in.leave(); }
+    static void group_wait(const group& in) { in.wait(); }
+    static void semaphore_wait(const semaphore& on) { on.wait(); }
+    static void semaphore_signal(const semaphore& on) { on.signal(); }
+};
+
+} // namespace
+
+int main(int argc, char** argv) { return bench::run(argc, argv, bench::rows<api>::table); }
