@@ -29,11 +29,13 @@ inline gcd::time to_time(py::handle object) {
     return gcd::time::from_raw(raw);
 }
 
-/// A number of any kind as a double, one too large as infinity; nothing if it is none.
+/// A number of any kind as a double, an int too large as infinity; nothing if it is none. What the object's __float__
+/// raises goes on, save TypeError.
 inline std::optional<double> to_double(py::handle object) {
     const double value = PyFloat_AsDouble(object.ptr());
     if (value != -1.0 || PyErr_Occurred() == nullptr) return value;
     const bool overflow = PyErr_ExceptionMatches(PyExc_OverflowError) != 0 && PyLong_Check(object.ptr());
+    if (!overflow && PyErr_ExceptionMatches(PyExc_TypeError) == 0) throw py::error_already_set();
     PyErr_Clear();
     if (!overflow) return std::nullopt;
     const int negative = PyObject_RichCompareBool(object.ptr(), py::int_(0).ptr(), Py_LT);

@@ -269,9 +269,9 @@ void bind_queue(py::module_& module) {
         "inactive. All methods may be called from any thread.\n\n"
         "See dispatch_queue_create.");
     require_init(type);
-    type.def(py::init([](const std::optional<std::string>& label, bool concurrent, integer<unsigned> qos,
+    type.def(py::init([](const std::optional<py::str>& label, bool concurrent, integer<unsigned> qos,
                          integer<int> relative_priority, const gcd::queue* target, bool inactive) {
-                 return gcd::queue{label ? std::string_view{*label} : std::string_view{},
+                 return gcd::queue{label ? std::string{*label} : std::string{},
                                    {.concurrent = concurrent,
                                     .qos = static_cast<gcd::qos>(qos.value),
                                     .relative_priority = relative_priority.value,

@@ -59,12 +59,17 @@ struct py_timer {
     }
 
     void set(const gcd::timer_event& event) {
-        {
+        // Before the timer has them: its handler may run at once.
+        const bool was_finished = state->finished.exchange(false);
+        const bool was_repeating = state->repeating.exchange(event.repeating);
+        try {
             gil_release released;
-            // Before the timer has them: its handler may run at once.
-            state->finished = false;
-            state->repeating = event.repeating;
             source.set_timer(event);
+        } catch (...) {
+            // Refused: the timer is what it was.
+            state->finished = was_finished;
+            state->repeating = was_repeating;
+            throw;
         }
         interval = event.interval;
     }

@@ -28,8 +28,8 @@ void bind_workloop(py::module_& module) {
         "retargeted, and takes no work while it is inactive. On Linux it is a plain serial queue.\n\n"
         "See dispatch_workloop_create.");
     require_init(type);
-    type.def(py::init([](const std::optional<std::string>& label, bool inactive) {
-                 return gcd::workloop{label ? std::string_view{*label} : std::string_view{}, {.inactive = inactive}};
+    type.def(py::init([](const std::optional<py::str>& label, bool inactive) {
+                 return gcd::workloop{label ? std::string{*label} : std::string{}, {.inactive = inactive}};
              }),
              py::arg("label"), py::arg("inactive") = false,
              "label: for debugging, without NUL; may be None. inactive: must be activated before it takes work.");

@@ -122,7 +122,9 @@ public:
     /// Sends the items through another queue from now on; takes effect between items. Allowed on queues that were
     /// created active, any number of times, and on inactive ones.
     /// @throws std::logic_error on a queue that was created inactive and has been activated, and on queues of the
-    /// system. @throws std::invalid_argument if the target is, or leads to, this queue.
+    /// system. @throws std::invalid_argument if the target is, or leads to, this queue, or is nested 1,000 deep.
+    /// @note Linux: not while another thread may wait for a turn on the queue (run_sync, barrier_sync, apply), where
+    /// libdispatch can lose it; asynchronous work may be under way.
     /// @see dispatch_set_target_queue
     void set_target_queue(const queue& target) const;
 
@@ -134,9 +136,12 @@ public:
     [[nodiscard]] std::shared_ptr<void> context() const;
 
     /// Attaches a value under a key. @see dispatch_queue_set_specific
-    template <class T> void set_specific(const specific_key<T>& key, T value) const;
+    template <class T> void set_specific(const specific_key<T>& key, std::type_identity_t<T> value) const;
     /// As set_specific; null removes the value. @see dispatch_queue_set_specific
-    template <class T> void set_specific(const specific_key<T>& key, std::shared_ptr<T> value) const;
+    template <class T>
+    void set_specific(const specific_key<T>& key, std::type_identity_t<std::shared_ptr<T>> value) const;
+    /// Removes the value. @see dispatch_queue_set_specific
+    template <class T> void set_specific(const specific_key<T>& key, std::nullptr_t) const;
     /// This queue's value, or null; targets are not asked. @see dispatch_queue_get_specific
     template <class T> [[nodiscard]] std::shared_ptr<T> get_specific(const specific_key<T>& key) const;
 
@@ -294,12 +299,17 @@ inline std::shared_ptr<void> queue::context() const {
     return detail::load_context(detail::checked(object_.get(), "gcd::queue::context"));
 }
 
-template <class T> void queue::set_specific(const specific_key<T>& key, std::shared_ptr<T> value) const {
+template <class T>
+void queue::set_specific(const specific_key<T>& key, std::type_identity_t<std::shared_ptr<T>> value) const {
     detail::store_specific(detail::checked(object_.get(), "gcd::queue::set_specific"), &key, std::move(value));
 }
 
-template <class T> void queue::set_specific(const specific_key<T>& key, T value) const {
+template <class T> void queue::set_specific(const specific_key<T>& key, std::type_identity_t<T> value) const {
     set_specific(key, std::make_shared<T>(std::move(value)));
+}
+
+template <class T> void queue::set_specific(const specific_key<T>& key, std::nullptr_t) const {
+    set_specific(key, std::shared_ptr<T>{});
 }
 
 template <class T> std::shared_ptr<T> queue::get_specific(const specific_key<T>& key) const {

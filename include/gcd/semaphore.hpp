@@ -10,6 +10,7 @@
 #include <gcd/detail/ref.hpp>
 #include <gcd/time.hpp>
 
+#include <stdexcept>
 #include <utility>
 
 namespace gcd::inline GCD_ABI {
@@ -24,7 +25,11 @@ public:
         guard(guard&&) noexcept = default;
         guard& operator=(guard&&) = delete;
         ~guard() {
-            if (object_) detail::backend::semaphore_signal(object_.get());
+            try {
+                if (object_) detail::backend::semaphore_signal(object_.get());
+            } catch (const std::logic_error&) {
+                // The child of a fork has no part in it; and the largest value takes no further unit.
+            }
         }
 
     private:

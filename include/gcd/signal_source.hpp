@@ -25,7 +25,8 @@ struct signal_event {
 
     /// Checks the number. @throws std::invalid_argument
     detail::source_config config() const {
-        if (signal <= 0 || signal >= NSIG || signal == SIGKILL || signal == SIGSTOP)
+        if (signal <= 0 || signal >= NSIG || signal == SIGKILL || signal == SIGSTOP ||
+            ::sigaction(signal, nullptr, nullptr) != 0) // the C library keeps some for itself
             throw std::invalid_argument("gcd::signal_source: not the number of a signal that can be caught");
         return {.kind = detail::source_kind::signal, .handle = signal};
     }

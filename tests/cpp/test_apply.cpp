@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -42,7 +43,8 @@ TEST_CASE("apply calls the body once for each index", "[apply]") {
     const gcd::queue global = gcd::queue::global_queue();
     const gcd::queue background = gcd::queue::global_queue(gcd::qos::background);
     for (const gcd::queue* on : {&serial, &concurrent, &to_serial, &to_concurrent, &global, &background})
-        for (const std::size_t count : {0, 1, 2, 3, 7, 64, 10000}) CHECK(each_once(count, *on));
+        for (const std::size_t count : std::initializer_list<std::size_t>{0, 1, 2, 3, 7, 64, 10000})
+            CHECK(each_once(count, *on));
 }
 
 TEST_CASE("apply without a queue uses the global one", "[apply]") {

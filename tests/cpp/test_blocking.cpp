@@ -349,3 +349,26 @@ TEST_CASE("waiting_for_lock may be nested anywhere", "[blocking]") {
     gcd::queue{}.run_sync([] { const gcd::waiting_for_lock inner; });
     SUCCEED();
 }
+
+TEST_CASE("run_sync behind another thread's sync can be given up", "[blocking]") {
+    const gcd::queue serial;
+    const gcd::queue store{"", {.concurrent = true}};
+    for (const gcd::queue* each : {&serial, &store}) {
+        event inside;
+        event release;
+        std::thread holder{[&] {
+            each->barrier_sync([&] {
+                inside.set();
+                static_cast<void>(release.wait(10 * gcd_test::bound));
+            });
+        }};
+        REQUIRE(inside.wait());
+        {
+            const gcd::interruptible asking{always};
+            CHECK_THROWS_AS(each->run_sync([] {}), gcd::interrupted);
+            CHECK_THROWS_AS(each->barrier_sync([] {}), gcd::interrupted);
+        }
+        release.set();
+        holder.join();
+    }
+}

@@ -72,3 +72,20 @@ TEST_CASE("handles of the parent can end in the child of a fork", "[fork]") {
     }));
     queue->resume();
 }
+
+TEST_CASE("a semaphore's guard of the parent can end in the child of a fork", "[fork]") {
+    const gcd::semaphore semaphore{1};
+    auto guard = std::make_unique<gcd::semaphore::guard>(semaphore.acquire());
+    CHECK(holds_in_child([&] {
+        guard.reset();
+        return true;
+    }));
+}
+
+TEST_CASE("the main queue of the parent is not served in the child of a fork", "[fork][main]") {
+    const gcd::queue used{"fork"};
+    CHECK(holds_in_child([] {
+        ::alarm(5);
+        return is_refused([] { gcd::run_main(); });
+    }));
+}

@@ -391,3 +391,16 @@ TEST_CASE("a notification may enter the group again and ask for another", "[grou
     });
     CHECK(second.wait());
 }
+
+TEST_CASE("a leave can't take the count of an item", "[group]") {
+    const gcd::queue queue{"items"};
+    const gcd::group group;
+    {
+        const gcd::suspension held = queue.suspended();
+        group.run_async(queue, [] {});
+        CHECK_THROWS_AS(group.leave(), std::logic_error);
+        CHECK_FALSE(group.wait_for(gcd::duration{}));
+    }
+    group.wait();
+    CHECK_THROWS_AS(group.leave(), std::logic_error);
+}

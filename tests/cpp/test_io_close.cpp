@@ -340,3 +340,16 @@ TEST_CASE("channels that are closed under I/O all end", "[io][close]") {
     REQUIRE(ends.wait());
     CHECK(await([&] { return handlers == expected; }));
 }
+
+TEST_CASE("a stop after the end of a closed channel touches nothing", "[io][close]") {
+    const gcd_test::pipe ends;
+    for (int i = 0; i < 500; ++i) {
+        cleanup end;
+        {
+            const io_channel channel{ends.read.get(), io_type::stream, nullptr, end.handler()};
+            channel.close();
+            channel.close(true);
+        }
+        REQUIRE(end.ran.wait());
+    }
+}

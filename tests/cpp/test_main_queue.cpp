@@ -268,4 +268,17 @@ TEST_CASE("a stop that a foreign loop has drained still lets the next run_main s
     CHECK(ran == 1);
 }
 
+TEST_CASE("run_main is refused inside an item that a foreign loop has drained", "[main]") {
+    bool refused = false;
+    gcd::queue::main_queue().run_async([&] {
+        try {
+            gcd::run_main();
+        } catch (const std::logic_error&) {
+            refused = true;
+        }
+    });
+    gcd::drain_main_queue();
+    CHECK(refused);
+}
+
 #endif

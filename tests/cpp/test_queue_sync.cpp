@@ -237,3 +237,21 @@ TEST_CASE("run_sync waits for a suspended queue", "[queue][sync]") {
     waiting.join();
     CHECK(ran);
 }
+
+TEST_CASE("the last handle may end inside the queue's own sync", "[queue][sync]") {
+    for (const bool concurrent : {false, true})
+        for (const bool barrier : {false, true}) {
+            auto queue = std::make_unique<gcd::queue>("last", gcd::queue_options{.concurrent = concurrent});
+            const gcd::queue* used = queue.get();
+            bool ran = false;
+            const auto end = [&] {
+                queue.reset();
+                ran = true;
+            };
+            if (barrier)
+                used->barrier_sync(end);
+            else
+                used->run_sync(end);
+            CHECK(ran);
+        }
+}

@@ -29,13 +29,13 @@ TEST_CASE("a specific is found under its key", "[specific]") {
     const gcd::queue serial;
     CHECK(serial.get_specific(number_key) == nullptr);
     serial.set_specific(number_key, 7);
-    serial.set_specific(text_key, std::string("seven"));
+    serial.set_specific(text_key, "seven");
     REQUIRE(serial.get_specific(number_key) != nullptr);
     CHECK(*serial.get_specific(number_key) == 7);
     CHECK(*serial.get_specific(text_key) == "seven");
     serial.set_specific(number_key, 8);
     CHECK(*serial.get_specific(number_key) == 8);
-    serial.set_specific(number_key, std::shared_ptr<int>{});
+    serial.set_specific(number_key, nullptr);
     CHECK(serial.get_specific(number_key) == nullptr);
     serial.set_specific(number_key, std::shared_ptr<int>{});
     CHECK(*serial.get_specific(text_key) == "seven");

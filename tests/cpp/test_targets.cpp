@@ -259,3 +259,14 @@ TEST_CASE("an item may retarget its own queue", "[queue][target]") {
     REQUIRE(second.wait());
     CHECK(through);
 }
+
+TEST_CASE("targets nest a thousand deep and no deeper", "[targets]") {
+    std::vector<gcd::queue> chain;
+    chain.emplace_back("root");
+    for (int i = 0; i < 999; ++i) chain.emplace_back("link", gcd::queue_options{.target = &chain.back()});
+    const gcd::queue last{"last", {.target = &chain.back()}};
+    CHECK(last.run_sync([&] { return chain.front().is_current(); }));
+    CHECK_THROWS_AS((gcd::queue{"too deep", {.target = &last}}), std::invalid_argument);
+    const gcd::queue other{"other"};
+    CHECK_THROWS_AS(other.set_target_queue(last), std::invalid_argument);
+}

@@ -173,3 +173,14 @@ def test_queue_must_be_one(queue):
 def test_group_can_be_referenced_weakly():
     group = cygcd.Group()
     assert weakref.ref(group)() is group
+
+
+def test_leave_cannot_take_the_count_of_an_item():
+    queue = cygcd.Queue("items")
+    group = cygcd.Group()
+    with queue.suspended():
+        group.run_async(queue, lambda: None)
+        with pytest.raises(RuntimeError):
+            group.leave()
+        assert group.wait(0) is False
+    assert group.wait(5)

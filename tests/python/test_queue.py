@@ -495,3 +495,10 @@ def test_handles_of_one_queue_are_equal():
 def test_global_queues_tell_their_qos():
     assert cygcd.Queue.global_queue().qos == cygcd.QOS_CLASS_DEFAULT
     assert cygcd.Queue.global_queue(cygcd.QOS_CLASS_UTILITY).qos == cygcd.QOS_CLASS_UTILITY
+
+
+@pytest.mark.parametrize("kind", [cygcd.Queue, cygcd.Workloop])
+@pytest.mark.parametrize("label", [b"bytes", 7])
+def test_label_is_text(kind, label):
+    with pytest.raises(TypeError):
+        kind(label)

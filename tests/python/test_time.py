@@ -96,3 +96,13 @@ def test_time_can_be_made_of_its_raw_value():
     for bad in (-1, 2**64):
         with pytest.raises(ValueError):
             cygcd.Time(bad)
+
+
+def test_what_a_number_raises_in_its_conversion_comes_out():
+    class Broken:
+        def __float__(self):
+            raise KeyError("no value")
+
+    for call in (cygcd.time_from_now, cygcd.walltime, cygcd.Group().wait, lambda n: cygcd.Queue().after(n, print)):
+        with pytest.raises(KeyError, match="no value"):
+            call(Broken())

@@ -103,6 +103,13 @@ def test_set_timer_keeps_the_kind_unless_told():
     one_shot.cancel()
 
 
+def test_a_refused_set_timer_changes_nothing():
+    one_shot = cygcd.Timer(0.01, lambda: None, repeating=False)
+    with pytest.raises(ValueError):
+        one_shot.set_timer(0, repeating=True)
+    assert repr(one_shot) == "<cygcd.Timer one-shot, 0.01 s, not started>"
+
+
 def test_set_timer_before_start_counts_from_start():
     ticks = Ticks()
     timer = cygcd.Timer(60, ticks, repeating=False)

@@ -67,6 +67,29 @@ struct call : frame {
     bool threw = false;
 
     explicit call(void (*how)(void*) noexcept) noexcept : run{how} {}
+
+    /// As frame::fill; a call also tells, while it runs, that the queue is taken. Readers do so too, without a meaning.
+    [[gnu::always_inline]] void fill(queue_object* on, bool barrier, frame* caller, const give_up* asked) noexcept {
+        frame::fill(on, barrier, caller, asked);
+        mark_ = &on->taken;
+    }
+    /// For a call that takes no queue's turn.
+    void fill_without_queue(frame* caller, const give_up* asked) noexcept {
+        frame::fill(nullptr, false, caller, asked);
+        mark_ = &unmarked_;
+    }
+    [[gnu::always_inline]] void enter() noexcept {
+        frame::enter();
+        mark_->store(true, std::memory_order_relaxed);
+    }
+    [[gnu::always_inline]] void leave() noexcept {
+        mark_->store(false, std::memory_order_relaxed);
+        frame::leave();
+    }
+
+private:
+    std::atomic<bool>* mark_;
+    std::atomic<bool> unmarked_;
 };
 
 /// A frame that is linked as long as it lives.
@@ -84,6 +107,17 @@ struct scoped_frame : frame {
     /// An interruption for the calls inside.
     explicit scoped_frame(const give_up* asked) noexcept : frame{nullptr, false, innermost_frame, asked} { enter(); }
     ~scoped_frame() { leave(); }
+};
+
+/// The frame of a handler, which nobody counts as pending.
+struct handler_frame : scoped_frame {
+    explicit handler_frame(queue_object* on, bool barrier = false) noexcept : scoped_frame{on, barrier} { mark(true); }
+    ~handler_frame() { mark(false); }
+
+private:
+    void mark(bool taken) noexcept {
+        if (queue->serial || exclusive) queue->taken.store(taken, std::memory_order_relaxed);
+    }
 };
 
 /// What a blocking call of this thread has to ask, or null.

@@ -95,9 +95,9 @@ struct GCD_VISIBLE queue_object : object {
     /// A sync from outside of any item has to look closer: the queue is inactive, has a target, or is the main queue.
     /// Written under the lock after what it summarises, read relaxed: who raced with the change may see either.
     std::atomic<bool> wary{false};
-    /// Submitted and not yet run; counted by an engine that has no other way to tell. Relaxed: it only says whether a
-    /// sync is likely to have its turn at once, and a thread sees its own submissions.
-    std::atomic<long> pending{0};
+    /// A sync or a handler, which nobody counts, has the queue. Written by whoever has the turn, so that readers, who
+    /// have it side by side, say nothing by it. Relaxed: it only says whether a sync is likely to wait.
+    std::atomic<bool> taken{false};
     /// Others than its own items may be ahead: it is the target of a queue, or its native handle was given out.
     std::atomic<bool> shared{false};
     bool born_inactive = false;
@@ -109,6 +109,14 @@ struct GCD_VISIBLE queue_object : object {
     std::shared_ptr<void> context;
     std::function<void()> finalizer;
     std::map<const void*, std::shared_ptr<void>> specifics;
+    /// Items submitted, and items run; counted by an engine that has no other way to tell. Relaxed: they only say
+    /// whether a sync is likely to have its turn at once, and a thread sees its own submissions. On cache lines of
+    /// their own: one is written by those who submit, the other by those who run.
+    char apart_from_submitted[64];
+    std::atomic<long> submitted{0};
+    char apart_from_ran[64];
+    std::atomic<long> ran{0};
+    char apart_from_others[64];
 
     queue_object(object_kind of, std::string_view name, bool may_run_side_by_side)
         : object{of}, label{name}, wary{of == object_kind::main_queue}, concurrent{may_run_side_by_side},
@@ -205,10 +213,20 @@ GCD_HIDDEN inline void check_priority(queue_priority value) {
     throw std::invalid_argument("gcd: unknown queue priority");
 }
 
+/// Most targets on the way from a queue outwards. An engine goes through them by recursion.
+inline constexpr int most_targets = 1'000;
+
+GCD_HIDDEN inline void check_depth(queue_object* target) {
+    int depth = 0;
+    if (walk_targets(target, [&depth](queue_object*) { return ++depth > most_targets; }))
+        throw std::invalid_argument("gcd: targets are nested more than 1000 deep");
+}
+
 /// A new target must be another queue, and must not lead back to the queue itself.
 GCD_HIDDEN inline void check_target(queue_object* queue, queue_object* target) {
     if (walk_targets(target, [queue](queue_object* seen) { return seen == queue; }))
         throw std::invalid_argument("gcd: the queue can't be its own target, directly or through others");
+    check_depth(target);
 }
 
 /// Sets a specific, or removes it for a null value; the former value ends outside the lock.

@@ -179,33 +179,6 @@ private:
     [[no_unique_address]] result_slot<std::remove_cv_t<result_type>> result_;
 };
 
-/// A stored handler: called many times, retained by each delivery, so that it can be replaced while it runs.
-/// `count` is how many hold it; whoever lets go last (acq_rel) frees it.
-template <class... Args> struct GCD_VISIBLE handler {
-    std::function<void(Args...)> callable;
-    std::atomic<long> count{1};
-
-    explicit handler(std::function<void(Args...)> from) : callable(std::move(from)) {}
-
-    /// Calls it; an exception goes to the process' exception handler.
-    void operator()(Args... args) noexcept {
-        try {
-            callable(static_cast<Args>(args)...);
-        } catch (...) {
-            report_exception();
-        }
-    }
-};
-
-template <class... Args> handler<Args...>* retain(handler<Args...>* held) noexcept {
-    if (held != nullptr) held->count.fetch_add(1, std::memory_order_relaxed);
-    return held;
-}
-
-template <class... Args> void release(handler<Args...>* held) noexcept {
-    if (held != nullptr && held->count.fetch_sub(1, std::memory_order_acq_rel) == 1) delete held;
-}
-
 /// How an engine hands over what an I/O operation has done: done, one count of the chunk (null if empty), errno.
 using io_callback = std::function<void(bool, data_object*, int)>;
 

@@ -59,6 +59,9 @@ struct state {
 
 GCD_VISIBLE inline constinit std::mutex registry_lock;
 GCD_VISIBLE inline constinit state states[NSIG];
+/// What is installed: the `on_signal` of the library that came first, for all of them. A function may have an address in
+/// each library. Set once, before the first installation (acq_rel).
+GCD_VISIBLE inline constinit std::atomic<void (*)(int, siginfo_t*, void*)> installed{nullptr};
 /// Zero before the first installation. Set under the lock (release), and to zero in a forked child.
 GCD_VISIBLE inline constinit std::atomic<pid_t> owner{0};
 
@@ -90,7 +93,7 @@ GCD_HIDDEN inline bool is_fault(int signal, const siginfo_t* info) noexcept {
 GCD_VISIBLE void on_signal(int signal, siginfo_t* info, void* context);
 
 GCD_HIDDEN inline bool is_ours(const struct sigaction& action) noexcept {
-    return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == &on_signal;
+    return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == installed.load(std::memory_order_acquire);
 }
 
 /// Puts the earlier disposition back, unless the program has installed another since. Async-signal-safe.
@@ -174,7 +177,7 @@ GCD_HIDDEN inline const known_disposition* remember(state& at, const struct siga
 /// Ours, with the mask and the flags that the program's handler is to run under.
 GCD_HIDDEN inline struct sigaction replacement_for(int signal, const struct sigaction& earlier) noexcept {
     struct sigaction made{};
-    made.sa_sigaction = &on_signal;
+    made.sa_sigaction = installed.load(std::memory_order_acquire);
     made.sa_flags = SA_SIGINFO | SA_ONSTACK;
     if (is_function(earlier)) {
         made.sa_mask = earlier.sa_mask;
@@ -194,6 +197,8 @@ GCD_HIDDEN inline struct sigaction replacement_for(int signal, const struct siga
 /// Under the lock. The first watch of a signal installs ours.
 GCD_HIDDEN inline void install(int signal, const char* what) {
     state& at = states[signal];
+    void (*none)(int, siginfo_t*, void*) = nullptr;
+    installed.compare_exchange_strong(none, &on_signal, std::memory_order_acq_rel);
     struct sigaction found{};
     if (sys::disposition(signal, nullptr, &found) != 0) throw_errno(errno, what);
     // Ours is still there if a program put back what it had read while an earlier source was started.

@@ -153,7 +153,7 @@ struct barrier_work final : work {
 GCD_HIDDEN inline void channel_request::deliver(channel_request* self, bool done, void* data, int error) {
     channel_object* channel = self->channel.get();
     {
-        const scoped_frame inside{self->queue.get(), false};
+        const handler_frame inside{self->queue.get()};
         data_object* chunk = nullptr;
         if (data != nullptr && dispatch::data_size(data) != 0) {
             dispatch::retain(data);

@@ -67,19 +67,19 @@ namespace gcd::inline GCD_ABI::detail::dispatch {
 
 using function = void (*)(void*);
 
-// libdispatch's reference counts order what was done with an object before its end. It is not instrumented, so the
-// thread sanitizer has to be told, by the state object beside it: `gives_up` before a reference goes, `has_ended` first
-// in what libdispatch calls when the last one has gone.
+// libdispatch orders what happens before one of its calls and after another: a reference that goes and the finalizer, a
+// queue specific that is set and found. It is not instrumented, so the thread sanitizer has to be told, by the state
+// object that the two have in common: `orders_before` ahead of the first call, `orders_after` behind the second.
 #if defined(GCD_ABI_TSAN)
 extern "C" {
 void __tsan_acquire(void*);
 void __tsan_release(void*);
 }
-GCD_DISPATCH void gives_up(void* state) { __tsan_release(state); }
-GCD_DISPATCH void has_ended(void* state) { __tsan_acquire(state); }
+GCD_DISPATCH void orders_before(void* state) { __tsan_release(state); }
+GCD_DISPATCH void orders_after(void* state) { __tsan_acquire(state); }
 #else
-GCD_DISPATCH void gives_up(void*) {}
-GCD_DISPATCH void has_ended(void*) {}
+GCD_DISPATCH void orders_before(void*) {}
+GCD_DISPATCH void orders_after(void*) {}
 #endif
 
 /// A borrowed pointer as a dispatch type. A macro, because a template's name would hold the type.

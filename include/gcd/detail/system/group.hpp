@@ -33,6 +33,8 @@ struct GCD_VISIBLE group_object : object {
     /// a notification sets `notified` and then reads the count (both seq_cst). One of the two sees the other, and
     /// submits; the list is taken under the lock, so that each is submitted once.
     std::atomic<long> count{0};
+    /// How many of `count` a leave() may take: those of enter(). An item takes its own when it has run.
+    std::atomic<long> entries{0};
     /// There may be notifications.
     std::atomic<bool> notified{false};
 
@@ -80,19 +82,31 @@ GCD_HIDDEN inline void submit_notifications(group_object* group) {
     }
 }
 
-GCD_HIDDEN inline void group_enter(group_object* group) {
-    dispatch::group_enter(checked(group, "gcd::group::enter")->native);
+/// One more, for an item or for an enter().
+GCD_HIDDEN inline void group_count_up(group_object* group) {
+    dispatch::group_enter(group->native);
     group->count.fetch_add(1, std::memory_order_relaxed);
+}
+
+GCD_HIDDEN inline void group_count_down(group_object* group) {
+    if (group->count.fetch_sub(1, std::memory_order_seq_cst) == 1 && group->notified.load(std::memory_order_seq_cst))
+        submit_notifications(group);
+    dispatch::group_leave(group->native);
+}
+
+GCD_HIDDEN inline void group_enter(group_object* group) {
+    group_count_up(checked(group, "gcd::group::enter"));
+    group->entries.fetch_add(1, std::memory_order_relaxed);
 }
 
 GCD_HIDDEN inline void group_leave(group_object* group) {
     static_cast<void>(checked(group, "gcd::group::leave"));
-    long count = group->count.load(std::memory_order_relaxed);
+    long entries = group->entries.load(std::memory_order_relaxed);
     do {
-        if (count == 0) throw std::logic_error("gcd::group::leave: nothing is entered; each leave() needs an enter()");
-    } while (!group->count.compare_exchange_weak(count, count - 1, std::memory_order_seq_cst));
-    if (count == 1 && group->notified.load(std::memory_order_seq_cst)) submit_notifications(group);
-    dispatch::group_leave(group->native);
+        if (entries == 0)
+            throw std::logic_error("gcd::group::leave: nothing is entered; each leave() needs an enter()");
+    } while (!group->entries.compare_exchange_weak(entries, entries - 1, std::memory_order_relaxed));
+    group_count_down(group);
 }
 
 GCD_HIDDEN inline void group_async(group_object* group, queue_object* queue, work* item) {
@@ -101,7 +115,7 @@ GCD_HIDDEN inline void group_async(group_object* group, queue_object* queue, wor
         drop(item);
         throw_moved_from("gcd::group::run_async");
     }
-    group_enter(group);
+    group_count_up(group);
     retain(group);
     item->group = group;
     submit(item);
@@ -114,8 +128,14 @@ GCD_HIDDEN inline void group_notify(group_object* group, queue_object* queue, wo
         throw_moved_from("gcd::group::notify");
     }
     {
-        const std::lock_guard hold{group->lock};
-        group->notifications.push_back(item);
+        std::unique_lock hold{group->lock};
+        try {
+            group->notifications.push_back(item);
+        } catch (...) {
+            hold.unlock();
+            drop(item);
+            throw;
+        }
         keep(queue);
         group->notified.store(true, std::memory_order_seq_cst);
     }

@@ -35,9 +35,10 @@ GCD_HIDDEN inline void channel_close(channel_object* channel, bool stop) {
         channel->closed = true;
         if (stop && !channel->stopped) {
             channel->stopped = true;
-            if (channel->stream)
+            // A stream that was told of its end has no operations, and may be gone before it came to the stop.
+            if (channel->stream && !channel->close_sent)
                 channel->stream->stop();
-            else
+            else if (!channel->stream)
                 dispatch::io_close(channel->native, true);
         }
         due = advance(channel);

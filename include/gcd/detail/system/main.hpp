@@ -36,20 +36,32 @@ extern const void* const gcd_run_loop_default_mode __asm__("_kCFRunLoopDefaultMo
 
 namespace gcd::inline GCD_ABI::detail::system {
 
-/// Used on the main thread only.
-struct GCD_HIDDEN main_state {
+/// Used on the main thread only. One for all libraries, so that each can stop the loop that another one runs.
+struct GCD_VISIBLE main_state {
     bool running = false;
     bool stopped = false;
 };
-inline constinit main_state main_loop GCD_HIDDEN;
+GCD_VISIBLE inline constinit main_state main_loop{};
 
 GCD_HIDDEN inline void require_main_thread(const char* what) {
     if (!on_main_thread()) throw std::logic_error(std::string{what} + ": must be called on the main thread");
 }
 
+/// True inside an item of the main queue. libdispatch starts no other one before that has returned.
+GCD_HIDDEN inline bool inside_main_queue() {
+    const auto is_main = [](queue_object* seen) { return seen->kind == object_kind::main_queue; };
+    for (const frame* seen = innermost_frame; seen != nullptr; seen = seen->previous)
+        if (seen->queue != nullptr && walk_targets(seen->queue, is_main)) return true;
+    return false;
+}
+
 struct GCD_HIDDEN main_running {
     main_running() {
+        begin_use("gcd::run_main");
         require_main_thread("gcd::run_main");
+        if (!main_loop.running && inside_main_queue())
+            throw std::logic_error("gcd::run_main: called inside an item of the main queue, which starts no other item "
+                                   "before that one has returned");
         if (main_loop.running) throw std::logic_error("gcd::run_main: it is under way already, further out");
         main_loop.running = true;
     }

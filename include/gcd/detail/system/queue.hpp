@@ -26,6 +26,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace gcd::inline GCD_ABI::detail::system {
@@ -36,11 +37,13 @@ struct GCD_HIDDEN memory {
     static void deallocate(void* pointer, std::size_t) noexcept { ::operator delete(pointer); }
 };
 
-GCD_HIDDEN void group_leave(group_object* group);
+GCD_HIDDEN void group_count_down(group_object* group);
 GCD_HIDDEN void retain(group_object* group) noexcept;
 GCD_HIDDEN void release(group_object* group) noexcept;
 GCD_HIDDEN void retain(semaphore_object* semaphore) noexcept;
 GCD_HIDDEN void release(semaphore_object* semaphore) noexcept;
+GCD_HIDDEN void retain(source_object* source) noexcept;
+GCD_HIDDEN void release(source_object* source) noexcept;
 
 /// The generation of the process that used the engine first; none yet for `unused_generation`.
 inline constexpr unsigned unused_generation = ~0U;
@@ -64,8 +67,18 @@ GCD_VISIBLE inline constinit std::mutex topology_lock;
 /// One engine reference more or less, which keeps the state too.
 GCD_HIDDEN inline void keep(queue_object* queue) noexcept { dispatch::retain(queue->native); }
 GCD_HIDDEN inline void let_go(queue_object* queue) noexcept {
-    dispatch::gives_up(queue);
+    dispatch::orders_before(queue);
     dispatch::release(queue->native);
+}
+
+/// Some queue goes, or went, through the main queue. As long as none does, a thread that is not inside of any item
+/// holds nothing that a queue could lead to.
+GCD_VISIBLE inline constinit std::atomic<bool> main_is_target{false};
+
+GCD_HIDDEN inline void keep_as_target(queue_object* queue) noexcept {
+    keep(queue);
+    queue->shared.store(true, std::memory_order_relaxed);
+    if (queue->kind == object_kind::main_queue) main_is_target.store(true, std::memory_order_relaxed);
 }
 
 GCD_HIDDEN inline void drop_retired_targets(queue_object* queue) {
@@ -76,7 +89,7 @@ GCD_HIDDEN inline void drop_retired_targets(queue_object* queue) {
 /// The dispatch queue is gone, and nothing can look at the state any more.
 GCD_HIDDEN inline void end_queue(void* context) noexcept {
     auto* queue = static_cast<queue_object*>(context);
-    dispatch::has_ended(queue);
+    dispatch::orders_after(queue);
     drop_retired_targets(queue);
     if (queue_object* target = queue->target.load(std::memory_order_relaxed)) let_go(target);
     end_queue_state(queue);
@@ -84,14 +97,24 @@ GCD_HIDDEN inline void end_queue(void* context) noexcept {
 
 GCD_HIDDEN inline void attach_state(std::unique_ptr<queue_object> state) {
     queue_object* attached = state.release();
+    dispatch::orders_before(attached);
     dispatch::set_specific(attached->native, dispatch::state_key(), attached, &end_queue);
 }
 
 GCD_HIDDEN inline queue_object* attached_state(void* native) {
-    return static_cast<queue_object*>(dispatch::get_specific(native, dispatch::state_key()));
+    auto* attached = static_cast<queue_object*>(dispatch::get_specific(native, dispatch::state_key()));
+    if (attached != nullptr) dispatch::orders_after(attached);
+    return attached;
 }
 
 GCD_HIDDEN inline void retain(queue_object* queue) noexcept { queue->handles.fetch_add(1, std::memory_order_relaxed); }
+
+GCD_HIDDEN inline void let_go_later(void* context) noexcept { let_go(static_cast<queue_object*>(context)); }
+
+/// libdispatch traps when a queue ends inside a sync of its own.
+GCD_HIDDEN inline bool may_be_in_sync(const queue_object* queue) noexcept {
+    return queue->taken.load(std::memory_order_relaxed) || has_turn(queue);
+}
 
 /// The last handle lets pending work run: it resumes and activates.
 GCD_HIDDEN inline void release(queue_object* queue) noexcept {
@@ -112,6 +135,8 @@ GCD_HIDDEN inline void release(queue_object* queue) noexcept {
             dispatch::resume(native);
         }
     }
+    // A barrier comes after every sync under way.
+    if (may_be_in_sync(queue)) return dispatch::barrier_async(native, queue, &let_go_later);
     let_go(queue);
 }
 
@@ -125,7 +150,7 @@ GCD_HIDDEN inline queue_object* first_handle(queue_object* queue) {
 GCD_HIDDEN inline queue_object* queue_create(const queue_config& config) {
     check_label(config.label);
     check_qos(config.qos, config.relative_priority);
-    if (config.has_target) static_cast<void>(checked(config.target, "gcd::queue: target"));
+    if (config.has_target) check_depth(checked(config.target, "gcd::queue: target"));
     begin_use("gcd::queue");
     auto state = std::make_unique<queue_object>(object_kind::queue, config.label, config.concurrent);
     queue_object* queue = state.get();
@@ -138,8 +163,7 @@ GCD_HIDDEN inline queue_object* queue_create(const queue_config& config) {
                                static_cast<unsigned>(config.qos), config.relative_priority, config.inactive);
     attach_state(std::move(state));
     if (config.target != nullptr) {
-        keep(config.target);
-        config.target->shared.store(true, std::memory_order_relaxed);
+        keep_as_target(config.target);
         queue->target.store(config.target, std::memory_order_relaxed);
         dispatch::set_target_queue(queue->native, config.target->native);
     }
@@ -159,9 +183,9 @@ GCD_HIDDEN inline gcd::qos global_qos(void* native) {
 /// The state of a queue of the system, attached when it is first asked for.
 GCD_HIDDEN inline queue_object* state_of(void* native, object_kind kind, bool concurrent) {
     if (queue_object* known = attached_state(native)) return known;
+    begin_use("gcd::queue"); // before the lock, which another thread may have held when this process was forked
     const std::lock_guard hold{topology_lock};
     if (queue_object* known = attached_state(native)) return known;
-    begin_use("gcd::queue");
     const char* label = dispatch::queue_label(native);
     auto state = std::make_unique<queue_object>(kind, label != nullptr ? label : "", concurrent);
     queue_object* queue = state.get();
@@ -228,12 +252,12 @@ template <bool Counted> GCD_HIDDEN void run_work(void* context) noexcept {
     auto* item = static_cast<work*>(context);
     group_object* group = item->group;
     {
-        const scoped_frame inside{item->queue, item->exclusive};
+        const std::conditional_t<Counted, scoped_frame, handler_frame> inside{item->queue, item->exclusive};
         item->fn(item, op::run);
-        if constexpr (Counted) inside.queue->pending.fetch_sub(1, std::memory_order_relaxed);
+        if constexpr (Counted) inside.queue->ran.fetch_add(1, std::memory_order_relaxed);
     }
     if (group != nullptr) {
-        group_leave(group);
+        group_count_down(group);
         release(group);
     }
 }
@@ -242,7 +266,7 @@ template <bool Counted> GCD_HIDDEN void run_work(void* context) noexcept {
 [[gnu::always_inline]] inline void submit(work* item) {
     queue_object* queue = item->queue;
     if (queue->kind != object_kind::queue) return dispatch::async(queue->native, item, &run_work<false>);
-    queue->pending.fetch_add(1, std::memory_order_relaxed);
+    queue->submitted.fetch_add(1, std::memory_order_relaxed);
     dispatch::async(queue->native, item, &run_work<true>);
 }
 
@@ -270,7 +294,7 @@ GCD_HIDDEN inline void queue_barrier_async(queue_object* queue, work* item) {
     accept(queue, "gcd::queue::barrier_async", item);
     if (queue->kind != object_kind::queue) return submit(item);
     item->exclusive = queue->concurrent;
-    queue->pending.fetch_add(1, std::memory_order_relaxed);
+    queue->submitted.fetch_add(1, std::memory_order_relaxed);
     dispatch::barrier_async(queue->native, item, &run_work<true>);
 }
 
@@ -321,8 +345,7 @@ GCD_HIDDEN inline void queue_set_target(queue_object* queue, queue_object* targe
         throw std::logic_error("gcd::queue::set_target_queue: the queue " + describe(queue) +
                                " was created inactive and has been activated; set its target before activate()");
     queue->retired.reserve(queue->retired.size() + 1);
-    keep(target);
-    target->shared.store(true, std::memory_order_relaxed);
+    keep_as_target(target);
     dispatch::set_target_queue(queue->native, target->native);
     if (queue_object* former = queue->target.exchange(target, std::memory_order_seq_cst))
         queue->retired.push_back(former);

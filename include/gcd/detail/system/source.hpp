@@ -81,7 +81,9 @@ GCD_HIDDEN inline void let_go(source_object* source) noexcept {
 
 GCD_HIDDEN inline source_object* source_create(const source_config& config, queue_object* on,
                                                std::function<void(std::uint64_t)> event) {
-    auto* source = new source_object{config, checked(on, "gcd::source: queue"), std::move(event)};
+    static_cast<void>(checked(on, "gcd::source: queue"));
+    begin_use("gcd::source"); // the queue may come from another library, which is not ours to pin
+    auto* source = new source_object{config, on, std::move(event)};
     keep(on);
     return source;
 }
@@ -97,7 +99,7 @@ GCD_HIDDEN inline void release(source_object* source) noexcept {
     if (source->handles.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     if (source->generation != fork_generation.load(std::memory_order_relaxed)) return;
     cancel_checked(source);
-    dispatch::gives_up(source);
+    dispatch::orders_before(source);
     if (source->native != nullptr) dispatch::release(source->native);
     let_go(source);
 }
@@ -127,7 +129,7 @@ GCD_HIDDEN inline void deliver_event(void* context) noexcept {
     const unsigned before = source->state.fetch_or(source_object::running, std::memory_order_acq_rel);
     if ((before & source_object::cancelled) == 0 && take_data(source, data)) {
         source->data.store(data, std::memory_order_relaxed);
-        scoped_frame inside{source->queue, false};
+        handler_frame inside{source->queue};
         source->active.store(&inside, std::memory_order_relaxed);
         try {
             source->on_event(data);
@@ -144,13 +146,13 @@ GCD_HIDDEN inline void deliver_event(void* context) noexcept {
 
 GCD_HIDDEN inline void deliver_registration(void* context) noexcept {
     auto* source = static_cast<source_object*>(context);
-    const scoped_frame inside{source->queue, false};
+    const handler_frame inside{source->queue};
     run_once(std::exchange(source->on_registration, nullptr));
 }
 
 /// The end of a cancellation: libdispatch looks at nothing of ours any more, and no handler will be called again.
 GCD_HIDDEN inline void complete(source_object* source) noexcept {
-    const scoped_frame inside{source->queue, false};
+    const handler_frame inside{source->queue};
     std::function<void()> last;
     {
         const std::lock_guard hold{source->lock};
@@ -174,7 +176,7 @@ GCD_HIDDEN inline void complete_unstarted(void* context) noexcept {
 
 GCD_HIDDEN inline void end_source(void* context) noexcept {
     auto* source = static_cast<source_object*>(context);
-    dispatch::has_ended(source);
+    dispatch::orders_after(source);
     let_go(source);
 }
 
@@ -298,7 +300,8 @@ GCD_HIDDEN inline bool is_inside(const source_object* source) noexcept {
 }
 
 GCD_HIDDEN inline void source_cancel_and_wait(source_object* source) {
-    if (is_inside(checked(source, "gcd::source::cancel_and_wait")))
+    const in_use<source_object> used{checked(source, "gcd::source::cancel_and_wait")};
+    if (is_inside(source))
         throw would_deadlock("gcd::source::cancel_and_wait: called inside the source's own event handler, which it "
                              "would wait for; use cancel() there");
     const give_up* ask = current_interruption();

@@ -82,7 +82,7 @@ private:
         }
     };
 
-    static constexpr std::size_t buffer_size = 64 * 1024;
+    static constexpr std::size_t buffer_size = 65'536;
     static constexpr int steps_at_once = 32;
 
     /// Goes on with the first operation until it would block; now and then lets others have the thread.

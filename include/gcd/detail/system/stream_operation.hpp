@@ -26,7 +26,7 @@ namespace gcd::inline GCD_ABI::detail::system {
 
 /// When handlers are called. The low mark is never above the high one.
 struct stream_marks {
-    std::size_t low = 512 * 1024; ///< as dispatch I/O
+    std::size_t low = 524'288; ///< as dispatch I/O
     std::size_t high = std::numeric_limits<std::size_t>::max();
     std::int64_t interval = 0; ///< ns; 0 for none
 

@@ -137,14 +137,21 @@ GCD_HIDDEN inline void sync_handed_off(queue_object* queue, call& body, bool exc
 [[gnu::always_inline]] inline void look_closer(queue_object* queue, bool barrier, const char* what) {
     if (queue->inactive.load(std::memory_order_acquire)) [[unlikely]]
         throw_inactive(queue, what);
+    if (innermost_frame == nullptr && queue->kind != object_kind::main_queue &&
+        !main_is_target.load(std::memory_order_relaxed))
+        return;
     if (queue_object* held = find_held(queue, barrier)) [[unlikely]]
         throw_deadlock(what, queue, held);
 }
 
-/// A sync would have its turn at once, as far as can be told: nothing is pending, and nothing but the queue's own items
-/// could be ahead. What is not counted (a handler of a source, a sync of another thread) is running, not waiting.
-GCD_HIDDEN inline bool is_idle(queue_object* queue) {
-    return queue->kind == object_kind::queue && queue->pending.load(std::memory_order_relaxed) == 0 &&
+/// A sync would have its turn at once, as far as can be told: nothing is pending, nobody who isn't counted (a handler of
+/// a source, a sync of another thread) has the queue alone, and nothing but the queue's own items could be ahead. A
+/// barrier may have readers ahead, whom nobody marks. A wrong answer makes a wait that can't be given up, or a detour.
+template <bool Exclusive> GCD_HIDDEN bool is_idle(queue_object* queue) {
+    if (queue->kind == object_kind::global_queue) return true; // a sync there never waits
+    return queue->kind == object_kind::queue && !(Exclusive && queue->concurrent) &&
+           !queue->taken.load(std::memory_order_relaxed) &&
+           queue->ran.load(std::memory_order_relaxed) == queue->submitted.load(std::memory_order_relaxed) &&
            !queue->shared.load(std::memory_order_relaxed) && queue->target.load(std::memory_order_relaxed) == nullptr &&
            !is_suspended(queue);
 }
@@ -159,7 +166,7 @@ template <bool Exclusive> [[gnu::noinline]] GCD_HIDDEN void sync_inside(queue_ob
             return body.run(&body);
         }
     }
-    if (caller != nullptr && caller->interruption != nullptr && !is_idle(queue)) [[unlikely]]
+    if (caller != nullptr && caller->interruption != nullptr && !is_idle<Exclusive>(queue)) [[unlikely]]
         return sync_handed_off(queue, body, Exclusive, caller->interruption);
     body.fill(queue, Exclusive, caller, caller != nullptr ? caller->interruption : nullptr);
     sync_in_turn<Exclusive>(queue, &body, body.run);
@@ -248,7 +255,7 @@ GCD_HIDDEN inline void once_run(once_state& once, call& body) {
     once.state_.store(once_state::running, std::memory_order_relaxed);
     once.runner_ = &body;
     hold.unlock();
-    body.fill(nullptr, false, innermost_frame, ask);
+    body.fill_without_queue(innermost_frame, ask);
     body.run(&body);
     hold.lock();
     once.runner_ = nullptr;
