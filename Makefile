@@ -7,7 +7,7 @@
 #   make format     rewrite the sources as clang-format wants them
 #   make bench      build and run the benchmarks
 #   make wheel      a wheel in build/wheels
-#   make check-all  everything above and the wider checks of .ci/run
+#   make check-all  everything above and all checks of .ci/run, the heavier ones too
 #   make clean      remove build (and .venv with it)
 #
 # Needed: a C++20 compiler, make, git, Python 3.9 or newer. The other tools come from PyPI into
@@ -142,7 +142,7 @@ bench: $(VENV)/.tools $(VENV)/.package
 	$(CONFIGURE) -S . -B $(BENCH) -DCMAKE_BUILD_TYPE=Release -DGCD_BUILD_TESTS=OFF \
 		-DGCD_BUILD_EXAMPLES=OFF -DGCD_BUILD_BENCH=ON $(CMAKE_ARGS) >/dev/null
 	$(CMAKE) --build $(BENCH) --parallel $(JOBS)
-	@set -e; for script in tests/bench/*.py; do \
+	@set -e; for script in $(or $(BENCHMARKS),tests/bench/*.py); do \
 		echo "== $$(basename "$$script" .py)"; $(BIN)/python "$$script" $(BENCH)/bench; done
 
 wheel: $(VENV)/.made
@@ -150,7 +150,7 @@ wheel: $(VENV)/.made
 	@ls build/wheels/*.whl
 
 check-all:
-	.ci/run
+	.ci/run all
 
 clean:
 	rm -rf build $(VENV)

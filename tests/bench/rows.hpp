@@ -293,7 +293,6 @@ private:
 
     /// One producer over many queues, round robin, to the end of all.
     static void fill(const std::vector<queue>& all, long count) {
-        const typename Api::group group;
         std::atomic<long> ran{0};
         flag done;
         for (long i = 0; i < count; ++i)

@@ -2,7 +2,7 @@
 """The table: each row on this library and on its peers, in one run. Usage: rows.py FOLDER [ROW…]
 
 FOLDER holds the programs. Each runs each row ten times, the programs taking turns, so that whatever else the machine
-does meets all of them. Numbers are nanoseconds for each operation: the median, and the worst in brackets; the ratio is
+does meets all of them. A peer that is not installed (Debian: libtbb-dev, libasio-dev) has no column. Numbers are nanoseconds for each operation: the median, and the worst in brackets; the ratio is
 libdispatch's median over ours. A row's weight is its part in the geometric mean.
 """
 
@@ -14,8 +14,13 @@ from pathlib import Path
 
 RUNS = 10
 
-# program, heading
-COLUMNS = [("bench_rows_dispatch", "libdispatch"), ("bench_rows_gcd", "gcd")]
+# program, heading; the first two make the ratio
+COLUMNS = [
+    ("bench_rows_dispatch", "libdispatch"),
+    ("bench_rows_gcd", "gcd"),
+    ("bench_rows_tbb", "oneTBB"),
+    ("bench_rows_asio", "asio"),
+]
 
 # row, weight
 ROWS = [
@@ -67,6 +72,8 @@ class Result:
         return statistics.median(self.nanoseconds)
 
     def __str__(self) -> str:
+        if not self.nanoseconds:
+            return "-"
         cpu = statistics.median(self.cpu_seconds)
         return f"{self.median:9.1f} ({max(self.nanoseconds):9.1f}) {cpu:6.2f}s {self.threads:3}t"
 
@@ -76,19 +83,22 @@ def main() -> int:
         sys.exit(__doc__)
     folder = Path(sys.argv[1]).resolve()
     wanted = sys.argv[2:]
-    print(f"{'ns for each operation':26}" + "".join(f"{heading:>34}" for _, heading in COLUMNS) + f"{'ratio':>8}")
+    columns = [(folder / program, heading) for program, heading in COLUMNS if (folder / program).exists()]
+    able = [set(subprocess.run([program, "list"], capture_output=True, text=True).stdout.split()) for program, _ in columns]
+    print(f"{'ns for each operation':26}{'ratio':>8}" + "".join(f"{heading:>34}" for _, heading in columns))
     logarithms = weights = 0.0
     for row, weight in ROWS:
         if wanted and row not in wanted:
             continue
-        results = [Result() for _ in COLUMNS]
+        results = [Result() for _ in columns]
         for _ in range(RUNS):
-            for (program, _), result in zip(COLUMNS, results):
-                result.run(folder / program, row)
+            for (program, _), rows, result in zip(columns, able, results):
+                if row in rows:
+                    result.run(program, row)
         ratio = results[0].median / results[1].median
         logarithms += weight * math.log(ratio)
         weights += weight
-        print(f"{row:26}" + "".join(f"{result!s:>34}" for result in results) + f"{ratio:8.2f}", flush=True)
+        print(f"{row:26}{ratio:8.2f}" + "".join(f"{result!s:>34}" for result in results), flush=True)
     if weights:
         print(f"geometric mean of the ratios: {math.exp(logarithms / weights):.2f}")
     return 0
