@@ -137,6 +137,8 @@ def test_keyboard_interrupt_ends_a_program_in_run_main():
     done = run_script(
         """
         import os, signal, cygcd
+        # A program started in the background may have inherited that it is ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         cygcd.Queue("q").after(0.05, lambda: os.kill(os.getpid(), signal.SIGINT))
         try:
             cygcd.run_main()

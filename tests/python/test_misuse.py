@@ -282,6 +282,8 @@ def test_keyboard_interrupt_ends_every_wait_of_the_main_thread(wait):
     done = run_script(
         f"""
         import os, signal, threading, cygcd
+        # A program started in the background may have inherited that it is ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         release = threading.Event()
         def entered():
             group = cygcd.Group()
