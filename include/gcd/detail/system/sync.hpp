@@ -156,19 +156,24 @@ template <bool Exclusive> GCD_HIDDEN bool is_idle(queue_object* queue) {
            !is_suspended(queue);
 }
 
-/// The turn of a caller that has to look closer: it is inside an item, or the queue is wary.
-template <bool Exclusive> [[gnu::noinline]] GCD_HIDDEN void sync_inside(queue_object* queue, call& body) {
+/// The turn of a caller that has to look at everything.
+template <bool Exclusive> [[gnu::noinline]] GCD_HIDDEN void sync_unusual(queue_object* queue, call& body) {
     look_closer(queue, Exclusive, Exclusive ? "barrier_sync" : "run_sync");
     frame* caller = innermost_frame;
-    if constexpr (!Exclusive) {
-        if (queue->concurrent && has_turn(queue)) {
-            body.fill(queue, false, caller, caller->interruption);
-            return body.run(&body);
-        }
-    }
-    if (caller != nullptr && caller->interruption != nullptr && !is_idle<Exclusive>(queue)) [[unlikely]]
-        return sync_handed_off(queue, body, Exclusive, caller->interruption);
-    body.fill(queue, Exclusive, caller, caller != nullptr ? caller->interruption : nullptr);
+    const give_up* ask = caller != nullptr ? caller->interruption : nullptr;
+    body.fill(queue, Exclusive, caller, ask);
+    if (!Exclusive && queue->concurrent && has_turn(queue)) return body.run(&body);
+    if (ask != nullptr && !is_idle<Exclusive>(queue)) return sync_handed_off(queue, body, Exclusive, ask);
+    sync_in_turn<Exclusive>(queue, &body, body.run);
+}
+
+/// The turn of a caller that is inside an item, and mostly holds nothing that matters to the queue.
+template <bool Exclusive> [[gnu::noinline]] GCD_HIDDEN void sync_inside(queue_object* queue, call& body) {
+    frame* caller = innermost_frame;
+    if (queue->inactive.load(std::memory_order_relaxed) || queue->concurrent || caller->interruption != nullptr ||
+        find_held(queue, Exclusive) != nullptr) [[unlikely]]
+        return sync_unusual<Exclusive>(queue, body);
+    body.fill(queue, Exclusive, caller, nullptr);
     sync_in_turn<Exclusive>(queue, &body, body.run);
 }
 
@@ -176,8 +181,10 @@ template <bool Exclusive> [[gnu::noinline]] GCD_HIDDEN void sync_inside(queue_ob
 template <bool Exclusive> [[gnu::always_inline]] inline void sync_from(queue_object* queue, call& body,
                                                                        const char* what) {
     static_cast<void>(checked(queue, what));
-    if (innermost_frame != nullptr || queue->wary.load(std::memory_order_relaxed)) [[unlikely]]
+    if (innermost_frame != nullptr) [[unlikely]]
         return sync_inside<Exclusive>(queue, body);
+    if (queue->wary.load(std::memory_order_relaxed)) [[unlikely]]
+        return sync_unusual<Exclusive>(queue, body);
     body.fill(queue, Exclusive, nullptr, nullptr);
     sync_in_turn<Exclusive>(queue, &body, body.run);
 }
