@@ -139,19 +139,21 @@ TEST_CASE("retargeting while items run loses none and keeps their order", "[queu
     CHECK(disordered == 0);
 }
 
-TEST_CASE("retargeting goes together with blocking calls and look-ups", "[queue][target]") {
+TEST_CASE("retargeting goes together with look-ups from inside of items", "[queue][target]") {
     const gcd::specific_key<int> key;
     const gcd::queue serial;
-    std::atomic<bool> stop{false};
+    constexpr int each = 3000;
     std::atomic<int> wrong{0};
+    latch done{2 * each};
     std::vector<std::thread> threads;
     for (int t = 0; t < 2; ++t)
         threads.emplace_back([&] {
-            while (!stop)
-                serial.run_sync([&] {
+            for (int i = 0; i < each; ++i)
+                serial.run_async([&] {
                     const auto found = gcd::get_specific(key);
                     if (found != nullptr && *found != 7) ++wrong;
                     if (!serial.is_current()) ++wrong;
+                    done.count_down();
                 });
         });
     for (int i = 0; i < 300; ++i) {
@@ -159,8 +161,8 @@ TEST_CASE("retargeting goes together with blocking calls and look-ups", "[queue]
         brief.set_specific(key, 7);
         serial.set_target_queue(brief);
     }
-    stop = true;
     for (std::thread& thread : threads) thread.join();
+    REQUIRE(done.wait(4 * gcd_test::bound));
     CHECK(wrong == 0);
 }
 
