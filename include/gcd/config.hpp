@@ -19,8 +19,10 @@
 
 #if defined(GCD_BACKEND_SYSTEM) && defined(GCD_BACKEND_NATIVE)
 #error "gcd: define GCD_BACKEND_SYSTEM or GCD_BACKEND_NATIVE, not both"
+#elif defined(GCD_BACKEND_NATIVE) && !GCD_OS_LINUX
+#error "gcd: the native engine is made of futex, epoll and other parts of Linux; build with GCD_BACKEND_SYSTEM"
 #elif defined(GCD_BACKEND_NATIVE)
-#error "gcd: there is no native engine in this version; build with GCD_BACKEND_SYSTEM (libdispatch)"
+#define GCD_ENGINE native
 #else
 #define GCD_ENGINE system
 #endif
@@ -40,15 +42,19 @@
 #endif
 #endif
 
-// Objects built with another engine, another layout or under a sanitizer must not link with these:
-// all of it is in the name. Raise the number whenever the layout of anything in detail changes.
 #if defined(GCD_ABI_TSAN)
-#define GCD_ABI abi_system_1_tsan
+#define GCD_ABI_SANITIZER _tsan
 #elif defined(GCD_ABI_ASAN)
-#define GCD_ABI abi_system_1_asan
+#define GCD_ABI_SANITIZER _asan
 #else
-#define GCD_ABI abi_system_1
+#define GCD_ABI_SANITIZER
 #endif
+
+// Objects built with another engine, another layout or under a sanitizer must not link with these: all of it is in the
+// name (abi_system_1, abi_native_1_tsan, …). Raise the number whenever the layout of anything in detail changes.
+#define GCD_ABI_PASTE(engine, sanitizer) abi_##engine##_1##sanitizer
+#define GCD_ABI_NAME(engine, sanitizer) GCD_ABI_PASTE(engine, sanitizer)
+#define GCD_ABI GCD_ABI_NAME(GCD_ENGINE, GCD_ABI_SANITIZER)
 
 /// Types that cross library boundaries (exceptions, what handles point to) carry this.
 #define GCD_VISIBLE __attribute__((visibility("default")))

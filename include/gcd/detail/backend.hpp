@@ -14,7 +14,9 @@
 #include <gcd/detail/types.hpp>
 #include <gcd/detail/work.hpp>
 
-#if !defined(GCD_BACKEND_NATIVE)
+#if defined(GCD_BACKEND_NATIVE)
+#include <gcd/detail/native/backend.hpp>
+#else
 #include <gcd/detail/system/backend.hpp>
 #endif
 
