@@ -67,9 +67,10 @@ struct GCD_VISIBLE object {
     /// Handles, and operations under way that need the object to stay in use. Raised relaxed, lowered acq_rel;
     /// whoever reaches zero retires the object.
     std::atomic<long> handles{1};
-    const unsigned generation;
+    /// Of the process that the object belongs to. Relaxed: it changes in a forked child only, which has one thread then.
+    std::atomic<unsigned> generation;
     const object_kind kind;
-    /// The engine's own object (a dispatch object on `system`).
+    /// The engine's own object: a dispatch object on `system`, the pool on `native`.
     void* native = nullptr;
 
     explicit object(object_kind of) : generation{fork_generation.load(std::memory_order_relaxed)}, kind{of} {}
@@ -133,18 +134,20 @@ struct GCD_VISIBLE queue_object : object {
     throw std::logic_error(std::string{what} + ": the handle was moved from and holds no object");
 }
 
-[[noreturn]] GCD_HIDDEN inline void throw_wrong_process(const char* what) {
-    throw std::logic_error(std::string{what} +
-                           ": this process is the child of one that had used libdispatch, whose threads are not here; "
-                           "use it after fork() only, or execute another program");
+/// True if the object was made in the parent of this process, and is not this one's yet.
+[[gnu::always_inline]] inline bool is_inherited(const object* held) noexcept {
+    return held->generation.load(std::memory_order_relaxed) != fork_generation.load(std::memory_order_relaxed);
 }
+
+/// The engine's: an inherited object is this process' from now on, or is refused. @throws std::logic_error
+GCD_HIDDEN void adopt(object* inherited, const char* what);
 
 /// The check that every operation makes: the handle holds an object, and the object belongs to this process.
 template <class Object> [[gnu::always_inline]] inline Object* checked(Object* held, const char* what) {
     if (held == nullptr) [[unlikely]]
         throw_moved_from(what);
-    if (held->generation != fork_generation.load(std::memory_order_relaxed)) [[unlikely]]
-        throw_wrong_process(what);
+    if (is_inherited(held)) [[unlikely]]
+        adopt(held, what);
     return held;
 }
 
@@ -276,15 +279,18 @@ GCD_HIDDEN inline bool is_suspended(queue_object* queue) {
     return queue->suspensions != 0;
 }
 
-/// What ends with a queue's last reference: the finalizer runs, then context and specifics go.
-GCD_HIDDEN inline void end_queue_state(queue_object* queue) noexcept {
+/// With a queue's last reference its finalizer runs, before context and specifics go.
+GCD_HIDDEN inline void run_finalizer(queue_object* queue) noexcept {
     try {
         if (queue->finalizer) queue->finalizer();
     } catch (...) {
         report_exception();
     }
-    delete queue;
 }
+
+/// For changing targets: a cycle can be made by two threads that each change one of two queues. An engine may use it
+/// for more that spans queues.
+GCD_VISIBLE inline constinit std::mutex topology_lock;
 
 } // namespace gcd::inline GCD_ABI::detail
 

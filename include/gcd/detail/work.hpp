@@ -31,12 +31,24 @@ namespace detail {
 /// What is to become of a piece of work. Exactly one of the two happens, once, and frees the node.
 enum class op : unsigned char { run, drop };
 
+/// How an engine takes a node. All but `item` are its own.
+enum class work_kind : unsigned char {
+    item,     ///< somebody's callable; stays in its list until it has run
+    borrowed, ///< a callable on the stack of a thread that waits; leaves its list before it runs
+    token,    ///< a queue that has items, standing in its target
+    waiter,   ///< a thread that waits for its turn
+};
+
 /// An intrusive node that runs once. The engine fills in the queue when it accepts the work.
+///
+/// `fn` gives the node back to the engine's memory, where it stays untouched until this thread gives back another one.
 struct GCD_VISIBLE work {
     void (*fn)(work*, op) noexcept;
-    queue_object* queue = nullptr; ///< where it was submitted; alive until the work has run
-    group_object* group = nullptr; ///< left when the work has run; holds a count of it
-    bool exclusive = false;        ///< runs as a barrier
+    queue_object* queue = nullptr;     ///< where it was submitted; alive until the work has run
+    group_object* group = nullptr;     ///< left when the work has run; holds a count of it
+    std::atomic<work*> next{nullptr};  ///< of an engine that has lists
+    bool exclusive = false;            ///< runs as a barrier
+    work_kind kind = work_kind::item;
 };
 
 GCD_HIDDEN inline void drop(work* item) noexcept { item->fn(item, op::drop); }

@@ -23,10 +23,13 @@
 #include <sys/types.h>
 #include <unistd.h>
 #if GCD_OS_LINUX
+#include <linux/futex.h>
 #include <linux/sockios.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+
+#include <ctime>
 #endif
 
 namespace gcd::inline GCD_ABI::detail::sys {
@@ -141,6 +144,21 @@ GCD_HIDDEN inline void raise_counter(int fd) noexcept {
 
 GCD_HIDDEN inline int pidfd_open(pid_t pid) noexcept {
     return retried("pidfd_open", [=] { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); });
+}
+
+/// Sleeps while the word holds `expected`, at most until `deadline` (absolute; null: no limit) on CLOCK_REALTIME if `wall`,
+/// else on CLOCK_MONOTONIC. May return early, so callers look again; -1 with ETIMEDOUT once the deadline has passed.
+/// Neither this nor the wake asks the hook: no caller has another way to wait.
+GCD_HIDDEN inline int futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                                 const timespec* deadline = nullptr, bool wall = false) noexcept {
+    const int operation = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | (wall ? FUTEX_CLOCK_REALTIME : 0);
+    return static_cast<int>(
+        ::syscall(SYS_futex, &word, operation, expected, deadline, nullptr, FUTEX_BITSET_MATCH_ANY));
+}
+
+/// Wakes at most that many sleepers. The word may be gone by then: an address nobody sleeps on is harmless.
+GCD_HIDDEN inline void futex_wake(std::atomic<std::uint32_t>* word, int count) noexcept {
+    static_cast<void>(::syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, nullptr, nullptr, 0));
 }
 
 /// Bytes that a socket has taken and not sent yet.

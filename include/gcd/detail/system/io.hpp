@@ -52,7 +52,7 @@ GCD_HIDDEN inline void retain(channel_object* channel) noexcept {
 
 GCD_HIDDEN inline void release(channel_object* channel) noexcept {
     if (channel->handles.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    if (channel->generation != fork_generation.load(std::memory_order_relaxed)) return;
+    if (is_inherited(channel)) return;
     channel_close(channel, false);
     release_context(channel);
 }

@@ -29,7 +29,17 @@
 #include <type_traits>
 #include <utility>
 
-namespace gcd::inline GCD_ABI::detail::system {
+namespace gcd::inline GCD_ABI::detail {
+
+[[noreturn]] GCD_HIDDEN inline void throw_wrong_process(const char* what) {
+    throw std::logic_error(std::string{what} +
+                           ": this process is the child of one that had used libdispatch, whose threads are not here; "
+                           "use it after fork() only, or execute another program");
+}
+
+GCD_HIDDEN inline void adopt(object*, const char* what) { throw_wrong_process(what); }
+
+namespace system {
 
 /// Work nodes come from the heap.
 struct GCD_HIDDEN memory {
@@ -60,10 +70,6 @@ GCD_HIDDEN inline void begin_use(const char* what) {
 
 // --- life ---------------------------------------------------------------------------------------------------------
 
-/// One lock for attaching state to queues that come from elsewhere, and for changing targets (a cycle can be made by
-/// two threads that each change one of two queues).
-GCD_VISIBLE inline constinit std::mutex topology_lock;
-
 /// One engine reference more or less, which keeps the state too.
 GCD_HIDDEN inline void keep(queue_object* queue) noexcept { dispatch::retain(queue->native); }
 GCD_HIDDEN inline void let_go(queue_object* queue) noexcept {
@@ -92,7 +98,8 @@ GCD_HIDDEN inline void end_queue(void* context) noexcept {
     dispatch::orders_after(queue);
     drop_retired_targets(queue);
     if (queue_object* target = queue->target.load(std::memory_order_relaxed)) let_go(target);
-    end_queue_state(queue);
+    run_finalizer(queue);
+    delete queue;
 }
 
 GCD_HIDDEN inline void attach_state(std::unique_ptr<queue_object> state) {
@@ -121,7 +128,7 @@ GCD_HIDDEN inline void release(queue_object* queue) noexcept {
     long count = queue->handles.load(std::memory_order_relaxed);
     while (count > 1)
         if (queue->handles.compare_exchange_weak(count, count - 1, std::memory_order_acq_rel)) return;
-    if (queue->generation != fork_generation.load(std::memory_order_relaxed)) return;
+    if (is_inherited(queue)) return;
     void* native = queue->native;
     {
         const std::lock_guard hold{queue->lock};
@@ -279,7 +286,7 @@ template <bool Counted> GCD_HIDDEN void run_work(void* context) noexcept {
 
 /// Takes the work for the queue, or drops it and throws.
 [[gnu::always_inline]] inline void accept(queue_object* queue, const char* what, work* item) {
-    if (queue == nullptr || queue->generation != fork_generation.load(std::memory_order_relaxed) ||
+    if (queue == nullptr || is_inherited(queue) ||
         (queue->inactive.load(std::memory_order_relaxed) && queue->kind == object_kind::workloop)) [[unlikely]]
         refuse(queue, what, item);
     item->queue = queue;
@@ -427,6 +434,7 @@ GCD_HIDDEN inline void workloop_set_autorelease_frequency(queue_object* queue, a
 GCD_HIDDEN inline void begin_waiting_for_lock() noexcept {}
 GCD_HIDDEN inline void end_waiting_for_lock() noexcept {}
 
-} // namespace gcd::inline GCD_ABI::detail::system
+} // namespace system
+} // namespace gcd::inline GCD_ABI::detail
 
 #endif

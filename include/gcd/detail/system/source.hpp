@@ -97,7 +97,7 @@ GCD_HIDDEN void cancel_checked(source_object* source) noexcept;
 /// The last handle cancels. In the child of a fork libdispatch's part can't be ended, and stays.
 GCD_HIDDEN inline void release(source_object* source) noexcept {
     if (source->handles.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    if (source->generation != fork_generation.load(std::memory_order_relaxed)) return;
+    if (is_inherited(source)) return;
     cancel_checked(source);
     dispatch::orders_before(source);
     if (source->native != nullptr) dispatch::release(source->native);

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_DETAIL_NATIVE_SCHED_POOL_HPP
+#define GCD_DETAIL_NATIVE_SCHED_POOL_HPP
+/// @file
+/// The threads that run items: how items reach them, how they park, and how many there are.
+///
+/// Items come through one list for each level of QoS, or straight from the worker that submits them: into its slot, or
+/// its ring, from which others may take.
+///
+/// `status` counts the workers by state: running (neither parked nor counted out by a blocking call), searching (among
+/// the running), parked. A worker that finds nothing searches for a while, one at a time, and parks.
+///
+/// **No wake-up is lost.** Whoever makes an item known does so with a seq_cst write (the bit of its level, or the tail
+/// of its ring) and then reads `status` (seq_cst). Who parks changes `status` (seq_cst) and then looks at all of that
+/// (seq_cst). One of the two sees the other: either the submitter finds a parked worker and wakes it, or the worker finds
+/// the item. If the submitter finds a worker that searches, it leaves the item to it; a worker that ends its search
+/// with an item, and was the only one, looks whether there is more, and wakes the next. Only the slots are left out of
+/// that: a worker that parks while there is something in a slot makes sure that the monitor is awake, which takes it from
+/// there within two milliseconds.
+
+#include <gcd/config.hpp>
+#include <gcd/detail/native/memory.hpp>
+#include <gcd/detail/native/sched/ring.hpp>
+#include <gcd/detail/native/sched/width.hpp>
+#include <gcd/detail/native/sched/worker.hpp>
+#include <gcd/detail/native/sync/futex.hpp>
+#include <gcd/detail/native/sync/list.hpp>
+#include <gcd/detail/object.hpp>
+#include <gcd/detail/work.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+namespace gcd::inline GCD_ABI::detail::native {
+
+/// The order in which the pool takes items; the highest first.
+enum : unsigned { level_background, level_utility, level_default, level_initiated, level_interactive, levels };
+
+GCD_HIDDEN inline unsigned level_of(gcd::qos value) noexcept {
+    switch (value) {
+    case gcd::qos::background: return level_background;
+    case gcd::qos::utility: return level_utility;
+    case gcd::qos::user_initiated: return level_initiated;
+    case gcd::qos::user_interactive: return level_interactive;
+    default: return level_default;
+    }
+}
+
+/// Of the lanes: runs what a worker has taken, and pays what it owes.
+GCD_HIDDEN void run_pooled(work* item, worker& on);
+GCD_HIDDEN bool pay_held_back(worker& on);
+
+struct GCD_VISIBLE pool {
+    /// More threads than this are never started, however many are blocked.
+    static constexpr unsigned most_threads = 512;
+    /// How long a thread that is one too many stays parked.
+    static constexpr std::int64_t spare_time = 5'000'000'000;
+
+    explicit pool(unsigned width) noexcept : limit{width}, generation{fork_generation.load(std::memory_order_relaxed)} {}
+
+    // --- submitting: any thread -----------------------------------------------------------------------------------
+
+    /// From any thread, at the end of the list of that level.
+    void submit(work* item, unsigned level) {
+        if (!injected[level].push(item)) return;
+        queued.fetch_or(1U << level, std::memory_order_seq_cst);
+        notify();
+    }
+
+    /// A queue that has become ready: from a worker of this pool it goes into the worker's slot.
+    void submit_ready(work* token, unsigned level) {
+        worker* from = this_worker();
+        if (from == nullptr || from->owner != this) return submit(token, level);
+        work* displaced = from->slot.exchange(token, std::memory_order_seq_cst);
+        if (displaced != nullptr)
+            submit_own(*from, &displaced, 1, level);
+        else if (from->own_slot.load(std::memory_order_relaxed) < steady)
+            notify();
+        else
+            arm_monitor();
+    }
+
+    /// Into the ring of a worker of this pool, on its thread; what doesn't fit goes to the list.
+    void submit_own(worker& from, work* const* items, std::size_t count, unsigned level) {
+        const std::size_t taken = from.ring.push(items, count);
+        for (std::size_t i = taken; i < count; ++i) submit(items[i], level);
+        notify();
+    }
+
+    // --- blocking: a worker of this pool --------------------------------------------------------------------------
+
+    /// The worker is about to sleep in a call of the engine's: another one may run in its place at once.
+    void begin_blocking(worker& on) noexcept {
+        const unsigned depth = on.blocked.load(std::memory_order_relaxed);
+        on.blocked.store(depth + 1, std::memory_order_relaxed);
+        if (depth != 0) return;
+        status.fetch_sub(one_running, std::memory_order_seq_cst);
+        if (has_work()) notify();
+    }
+    void end_blocking(worker& on) noexcept {
+        const unsigned depth = on.blocked.load(std::memory_order_relaxed);
+        on.blocked.store(depth - 1, std::memory_order_relaxed);
+        if (depth == 1) status.fetch_add(one_running, std::memory_order_seq_cst);
+    }
+
+    /// True if more waits than the worker that asks has at hand: it should not go on with one queue for ever.
+    [[nodiscard]] bool others_wait(const worker& on) const noexcept {
+        return queued.load(std::memory_order_relaxed) != 0 || !on.ring.is_empty() ||
+               on.slot.load(std::memory_order_relaxed) != nullptr;
+    }
+
+    void set_limit(unsigned width) noexcept {
+        limit.store(width, std::memory_order_relaxed);
+        if (has_work()) notify();
+    }
+
+    // --- a worker's life, in pool.ipp -----------------------------------------------------------------------------
+
+    void run(worker& self);
+    void monitor();
+
+    // --- state ----------------------------------------------------------------------------------------------------
+
+    static constexpr std::uint64_t one_running = 1;
+    static constexpr std::uint64_t one_searching = std::uint64_t{1} << 16U;
+    static constexpr std::uint64_t one_parked = std::uint64_t{1} << 32U;
+    static constexpr unsigned steady = 16;
+
+    static unsigned running(std::uint64_t seen) noexcept { return seen & 0xFFFFU; }
+    static unsigned searching(std::uint64_t seen) noexcept { return (seen >> 16U) & 0xFFFFU; }
+    static unsigned parked(std::uint64_t seen) noexcept { return (seen >> 32U) & 0xFFFFU; }
+
+    /// The lists of items by level; `taking` is held by whoever takes from them.
+    work_list injected[levels];
+    char apart_from_lists[64];
+    /// A bit for each level whose list has items and a head that may be read. Set by the producer that finds the list
+    /// empty, cleared by the consumer before it takes what may be the last item, and set again if it wasn't. seq_cst.
+    std::atomic<unsigned> queued{0};
+    futex_lock taking;
+    char apart_from_queued[64];
+    /// Workers by state, see above. All changes seq_cst.
+    std::atomic<std::uint64_t> status{0};
+    /// How many may run at once.
+    std::atomic<unsigned> limit;
+    /// Workers that are to park because too many run; set by the monitor, taken down by them. Relaxed: a hint.
+    std::atomic<unsigned> surplus{0};
+    const unsigned generation;
+
+    /// Guards the list of parked workers, and the starting of threads.
+    futex_lock lock;
+    worker* first_parked = nullptr;
+    unsigned threads = 0;
+    /// Workers ever made; entries below `made` are never null again. Written under the lock (release), read anywhere.
+    std::atomic<worker*> workers[most_threads] = {};
+    std::atomic<unsigned> made{0};
+
+    /// 0: asleep until somebody needs it, 1: ticking. Set (seq_cst) by whoever has made an item known that nobody may
+    /// take, cleared (seq_cst) by the monitor, which then looks at everything once more.
+    std::atomic<std::uint32_t> monitor_armed{0};
+    bool monitor_started = false; ///< under the lock
+
+private:
+    void notify() noexcept {
+        const std::uint64_t seen = status.load(std::memory_order_seq_cst);
+        if (searching(seen) != 0) return;
+        if (running(seen) >= limit.load(std::memory_order_relaxed)) return arm_monitor();
+        wake_one(false);
+    }
+
+    void arm_monitor() noexcept {
+        if (monitor_armed.load(std::memory_order_seq_cst) == 0) wake_monitor();
+    }
+
+    [[nodiscard]] bool has_work_to_take() const noexcept;
+    [[nodiscard]] bool has_full_slot() const noexcept;
+    [[nodiscard]] bool has_work() const noexcept { return has_work_to_take() || has_full_slot(); }
+
+    void wake_monitor() noexcept;
+    void wake_one(bool beyond_limit) noexcept;
+    bool start_thread() noexcept;
+    worker* free_worker() noexcept;
+
+    work* take_injected(worker& self) noexcept;
+    work* take_own(worker& self) noexcept;
+    work* take_foreign(worker& self, struct slot_watch& watched) noexcept;
+    work* next(worker& self) noexcept;
+    work* search(worker& self) noexcept;
+    bool begin_search() noexcept;
+    void end_search() noexcept;
+    enum class parking : unsigned char { woken, retired };
+    parking park(worker& self, bool was_searching) noexcept;
+    bool is_one_too_many() noexcept;
+    bool is_on_cpu(worker& seen) noexcept;
+
+    friend struct pool_threads;
+};
+
+/// One pool for all libraries of the process that share this ABI.
+GCD_VISIBLE inline constinit std::atomic<pool*> shared_pool{nullptr};
+
+/// The pool, made at its first use; never destroyed.
+GCD_HIDDEN pool& the_pool();
+
+/// While it lives, this thread sleeps in a call of the engine's.
+class blocking_region {
+public:
+    blocking_region() noexcept : on_{this_worker()} {
+        if (on_ != nullptr && on_->waiting_for_lock.load(std::memory_order_relaxed) == 0)
+            on_->owner->begin_blocking(*on_);
+        else
+            on_ = nullptr;
+    }
+    blocking_region(const blocking_region&) = delete;
+    blocking_region& operator=(const blocking_region&) = delete;
+    ~blocking_region() {
+        if (on_ != nullptr) on_->owner->end_blocking(*on_);
+    }
+
+private:
+    worker* on_;
+};
+
+} // namespace gcd::inline GCD_ABI::detail::native
+
+#include <gcd/detail/native/sched/pool.ipp>
+
+#endif

@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_DETAIL_NATIVE_SCHED_POOL_IPP
+#define GCD_DETAIL_NATIVE_SCHED_POOL_IPP
+/// @file
+/// A worker's life, and the monitor's.
+
+#include <gcd/detail/native/sched/pool.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace gcd::inline GCD_ABI::detail::native {
+
+// --- what there is to do ------------------------------------------------------------------------------------------
+
+inline bool pool::has_work_to_take() const noexcept {
+    if (queued.load(std::memory_order_seq_cst) != 0) return true;
+    const unsigned count = made.load(std::memory_order_acquire);
+    for (unsigned i = 0; i < count; ++i)
+        if (!workers[i].load(std::memory_order_acquire)->ring.is_empty()) return true;
+    return false;
+}
+
+inline bool pool::has_full_slot() const noexcept {
+    const unsigned count = made.load(std::memory_order_acquire);
+    for (unsigned i = 0; i < count; ++i)
+        if (workers[i].load(std::memory_order_acquire)->slot.load(std::memory_order_seq_cst) != nullptr) return true;
+    return false;
+}
+
+/// From the highest level that has items: one to run, and some more into the ring, so that the lock is taken rarely.
+inline work* pool::take_injected(worker& self) noexcept {
+    constexpr std::size_t most = 64;
+    if (queued.load(std::memory_order_seq_cst) == 0) return nullptr;
+    work* taken[most];
+    std::size_t count = 0;
+    unsigned level = 0;
+    {
+        const std::lock_guard hold{taking};
+        const unsigned present = queued.load(std::memory_order_seq_cst);
+        if (present == 0) return nullptr;
+        level = 31U - static_cast<unsigned>(__builtin_clz(present));
+        const unsigned bit = 1U << level;
+        work_list& from = injected[level];
+        // What stands in a ring isn't overtaken by a higher level any more, so it is little below the usual one.
+        const std::size_t wanted = level < level_default ? 4 : most;
+        for (bool more = true; more && count < wanted;) {
+            work* item = from.first();
+            if (item->next.load(std::memory_order_acquire) == nullptr) {
+                // Maybe the last one. The bit goes before the list is empty, and comes back if it isn't: a producer
+                // that finds it empty sets the bit after that.
+                queued.fetch_and(~bit, std::memory_order_seq_cst);
+                more = from.detach(item);
+                if (more) queued.fetch_or(bit, std::memory_order_seq_cst);
+            } else {
+                more = from.detach(item);
+            }
+            taken[count++] = item;
+        }
+    }
+    std::size_t kept = self.ring.push(taken + 1, count - 1) + 1;
+    for (; kept < count; ++kept) submit(taken[kept], level);
+    return taken[0];
+}
+
+inline work* pool::take_own(worker& self) noexcept {
+    if (self.slot.load(std::memory_order_relaxed) != nullptr) {
+        if (work* item = self.slot.exchange(nullptr, std::memory_order_seq_cst)) {
+            self.own_slot.store(self.own_slot.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+            return item;
+        }
+    }
+    return self.ring.pop();
+}
+
+/// The slot that a searching worker looks at, and since when nothing has moved there.
+struct slot_watch {
+    const worker* of = nullptr;
+    const work* item = nullptr;
+    std::uint64_t taken = 0;
+    std::int64_t since = 0;
+};
+
+/// From another worker: half of its ring, or what has lain in its slot for three microseconds while it took nothing.
+inline work* pool::take_foreign(worker& self, slot_watch& watched) noexcept {
+    constexpr std::size_t most = 128;
+    constexpr std::int64_t patience = 3'000;
+    const unsigned count = made.load(std::memory_order_acquire);
+    for (unsigned i = 1; i < count; ++i) {
+        worker& victim = *workers[(self.index + i) % count].load(std::memory_order_acquire);
+        work* stolen[most];
+        if (const std::size_t number = victim.ring.steal(stolen, most)) {
+            // The own ring is empty, so that all of it fits.
+            if (number > 1) self.ring.push(stolen + 1, number - 1);
+            return stolen[0];
+        }
+        work* item = victim.slot.load(std::memory_order_seq_cst);
+        if (item == nullptr) continue;
+        const std::uint64_t taken = victim.taken.load(std::memory_order_relaxed);
+        const std::int64_t now = read_clock(CLOCK_MONOTONIC);
+        if (watched.of != &victim || watched.item != item || watched.taken != taken) {
+            if (watched.of != nullptr && watched.of != &victim) continue;
+            watched = {&victim, item, taken, now};
+        } else if (now - watched.since >= patience) {
+            watched = {};
+            if (victim.slot.compare_exchange_strong(item, nullptr, std::memory_order_seq_cst)) {
+                victim.own_slot.store(0, std::memory_order_relaxed);
+                return item;
+            }
+        }
+    }
+    return nullptr;
+}
+
+/// What a worker that is not searching does next. Now and then the lists come first, so that a worker that keeps itself
+/// busy doesn't starve them; and whenever a level above the usual one has items.
+inline work* pool::next(worker& self) noexcept {
+    constexpr unsigned urgent = ~0U << level_initiated;
+    constexpr unsigned fairness = 61;
+    if (++self.turns % fairness == 0 || (queued.load(std::memory_order_relaxed) & urgent) != 0) {
+        // Its ring must have room for what comes with it.
+        if (work* item = self.turns % fairness == 0 ? self.ring.pop() : nullptr) {
+            if (work* injected_item = take_injected(self)) {
+                submit_own(self, &item, 1, level_default);
+                return injected_item;
+            }
+            return item;
+        }
+        if (work* item = take_injected(self)) return item;
+    }
+    if (work* item = take_own(self)) return item;
+    return take_injected(self);
+}
+
+// --- searching and parking ----------------------------------------------------------------------------------------
+
+inline bool pool::begin_search() noexcept {
+    std::uint64_t seen = status.load(std::memory_order_relaxed);
+    do {
+        if (searching(seen) != 0 || running(seen) > limit.load(std::memory_order_relaxed)) return false;
+    } while (!status.compare_exchange_weak(seen, seen + one_searching, std::memory_order_seq_cst));
+    return true;
+}
+
+/// With an item in hand.
+inline void pool::end_search() noexcept {
+    const std::uint64_t before = status.fetch_sub(one_searching, std::memory_order_seq_cst);
+    if (searching(before) == 1 && has_work_to_take()) notify();
+}
+
+inline work* pool::search(worker& self) noexcept {
+    slot_watch watched;
+    brief_wait wait;
+    do {
+        if (work* item = take_own(self)) return item;
+        if (work* item = take_injected(self)) return item;
+        if (work* item = take_foreign(self, watched)) return item;
+    } while (wait.again());
+    return nullptr;
+}
+
+/// Returns as a searching worker, once there is something to look for; or retired, with the worker given up.
+inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
+    bool spare = false;
+    {
+        const std::lock_guard hold{lock};
+        self.wake.store(0, std::memory_order_relaxed);
+        self.is_parked = true;
+        self.next_parked = std::exchange(first_parked, &self);
+        spare = threads > limit.load(std::memory_order_relaxed);
+        status.fetch_add(one_parked - one_running - (was_searching ? one_searching : 0), std::memory_order_seq_cst);
+    }
+    const auto leave_list = [this, &self] {
+        worker** link = &first_parked;
+        while (*link != &self) link = &(*link)->next_parked;
+        *link = self.next_parked;
+        self.is_parked = false;
+    };
+    const std::uint64_t now = status.load(std::memory_order_seq_cst);
+    if (searching(now) == 0 && has_work()) {
+        // Too many run, or it stands in a slot that its owner will look into: the monitor sees to it that somebody does.
+        if (running(now) >= limit.load(std::memory_order_relaxed) || !has_work_to_take()) {
+            arm_monitor();
+        } else {
+            const std::lock_guard hold{lock};
+            if (self.is_parked) {
+                leave_list();
+                status.fetch_add(one_running + one_searching - one_parked, std::memory_order_seq_cst);
+                return parking::woken;
+            }
+        }
+    }
+    const std::int64_t end = spare ? read_clock(CLOCK_MONOTONIC) + spare_time : 0;
+    const timespec until = to_timespec(end);
+    while (self.wake.load(std::memory_order_acquire) == 0) {
+        if (sys::futex_wait(self.wake, 0, spare ? &until : nullptr) == 0 || !spare) continue;
+        if (read_clock(CLOCK_MONOTONIC) < end) continue;
+        const std::lock_guard hold{lock};
+        if (!self.is_parked) {
+            spare = false; // woken this very moment
+            continue;
+        }
+        leave_list();
+        status.fetch_sub(one_parked, std::memory_order_seq_cst);
+        --threads;
+        self.thread.store(0, std::memory_order_release);
+        return parking::retired;
+    }
+    return parking::woken;
+}
+
+/// `beyond_limit`: the monitor's order to start one although as many as allowed are running.
+[[gnu::noinline]] inline void pool::wake_one(bool beyond_limit) noexcept {
+    worker* woken = nullptr;
+    {
+        const std::lock_guard hold{lock};
+        const std::uint64_t seen = status.load(std::memory_order_seq_cst);
+        if (!beyond_limit && (searching(seen) != 0 || running(seen) >= limit.load(std::memory_order_relaxed))) return;
+        woken = first_parked;
+        if (woken == nullptr) {
+            if (threads < most_threads) start_thread();
+            return;
+        }
+        first_parked = woken->next_parked;
+        woken->is_parked = false;
+        status.fetch_add(one_running + one_searching - one_parked, std::memory_order_seq_cst);
+    }
+    woken->wake.store(1, std::memory_order_release);
+    sys::futex_wake(&woken->wake, 1);
+}
+
+inline bool pool::is_one_too_many() noexcept {
+    unsigned wanted = surplus.load(std::memory_order_relaxed);
+    while (wanted != 0)
+        if (surplus.compare_exchange_weak(wanted, wanted - 1, std::memory_order_relaxed)) return true;
+    return false;
+}
+
+inline void pool::run(worker& self) {
+    bool is_searching = true;
+    for (;;) {
+        // In the child of a fork made by an item: the pool's other threads are not here, nor is its work.
+        if (fork_generation.load(std::memory_order_relaxed) != generation) return;
+        work* item = nullptr;
+        if (!is_searching && !is_one_too_many()) item = next(self);
+        if (item == nullptr) {
+            // What it owes may make a queue ready, which then stands in its own slot.
+            if (!is_searching && pay_held_back(self)) continue;
+            if (!is_searching) is_searching = begin_search();
+            if (is_searching) item = search(self);
+        }
+        if (item == nullptr) {
+            if (park(self, is_searching) == parking::retired) return;
+            is_searching = true;
+            continue;
+        }
+        if (std::exchange(is_searching, false)) end_search();
+        self.taken.store(self.taken.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        run_pooled(item, self);
+    }
+}
+
+// --- threads ------------------------------------------------------------------------------------------------------
+
+/// How the pool's threads begin: every signal is blocked there, and they are told apart by their names.
+struct pool_threads {
+    static void* work(void* context) {
+        auto* self = static_cast<worker*>(context);
+        ::pthread_setname_np(::pthread_self(), "gcd-worker");
+        thread_state* state = this_thread();
+        if (state == nullptr) return nullptr;
+        state->as_worker = self;
+        ::pthread_getcpuclockid(::pthread_self(), &self->cpu_clock);
+        self->thread.store(static_cast<pid_t>(::syscall(SYS_gettid)), std::memory_order_release);
+        self->owner->run(*self);
+        state->as_worker = nullptr;
+        return nullptr;
+    }
+
+    static void* watch(void* context) {
+        ::pthread_setname_np(::pthread_self(), "gcd-monitor");
+        static_cast<pool*>(context)->monitor();
+        return nullptr;
+    }
+
+    static bool start(void* (*body)(void*), void* context) noexcept {
+        sigset_t all;
+        sigset_t former;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &former);
+        pthread_attr_t attributes;
+        ::pthread_attr_init(&attributes);
+        ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        pthread_t made;
+        const int error = ::pthread_create(&made, &attributes, body, context);
+        ::pthread_attr_destroy(&attributes);
+        ::pthread_sigmask(SIG_SETMASK, &former, nullptr);
+        return error == 0;
+    }
+};
+
+/// Under the lock: a worker that no thread has.
+inline worker* pool::free_worker() noexcept {
+    const unsigned count = made.load(std::memory_order_relaxed);
+    for (unsigned i = 0; i < count; ++i) {
+        worker* seen = workers[i].load(std::memory_order_relaxed);
+        if (seen->thread.load(std::memory_order_acquire) == 0 && seen->ring.is_empty() && !seen->is_parked) return seen;
+    }
+    if (count == most_threads) return nullptr;
+    auto* fresh = new (std::nothrow) worker;
+    if (fresh == nullptr) return nullptr;
+    fresh->owner = this;
+    fresh->index = count;
+    workers[count].store(fresh, std::memory_order_release);
+    made.store(count + 1, std::memory_order_release);
+    return fresh;
+}
+
+/// Under the lock. The thread begins as a searching one.
+inline bool pool::start_thread() noexcept {
+    worker* free = free_worker();
+    if (free == nullptr) return false;
+    constexpr pid_t starting = -1;
+    free->thread.store(starting, std::memory_order_relaxed);
+    ++threads;
+    status.fetch_add(one_running + one_searching, std::memory_order_seq_cst);
+    if (pool_threads::start(&pool_threads::work, free)) return true;
+    status.fetch_sub(one_running + one_searching, std::memory_order_seq_cst);
+    --threads;
+    free->thread.store(0, std::memory_order_relaxed);
+    return false;
+}
+
+// --- the monitor --------------------------------------------------------------------------------------------------
+
+[[gnu::noinline]] inline void pool::wake_monitor() noexcept {
+    if (monitor_armed.exchange(1, std::memory_order_seq_cst) == 1) return;
+    {
+        const std::lock_guard hold{lock};
+        if (!monitor_started) {
+            monitor_started = pool_threads::start(&pool_threads::watch, this);
+            if (!monitor_started) monitor_armed.store(0, std::memory_order_seq_cst);
+            return;
+        }
+    }
+    sys::futex_wake(&monitor_armed, 1);
+}
+
+/// True if the worker has used its processor since the last look, stands in line for one, or waits for a lock that
+/// another worker holds. A thread that sleeps otherwise is blocked.
+inline bool pool::is_on_cpu(worker& seen) noexcept {
+    const pid_t thread = seen.thread.load(std::memory_order_acquire);
+    if (thread == 0) return false;
+    if (thread < 0 || seen.waiting_for_lock.load(std::memory_order_relaxed) != 0) return true;
+    timespec used{};
+    if (::clock_gettime(seen.cpu_clock, &used) != 0) return false;
+    const std::int64_t now = std::int64_t{used.tv_sec} * 1'000'000'000 + used.tv_nsec;
+    if (std::exchange(seen.cpu_seen, now) != now) return true;
+    char path[48];
+    std::snprintf(path, sizeof(path), "/proc/self/task/%d/stat", static_cast<int>(thread));
+    const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    char text[128] = {};
+    const ssize_t size = ::read(file, text, sizeof(text) - 1);
+    ::close(file);
+    // "pid (name) state ..."; our names hold no parenthesis.
+    for (ssize_t i = 0; i + 2 < size; ++i)
+        if (text[i] == ')') return text[i + 2] == 'R';
+    return false;
+}
+
+inline void pool::monitor() {
+    constexpr std::int64_t tick = 1'000'000;
+    constexpr unsigned ticks_for_one = 10;
+    std::uint64_t taken_before = 0;
+    unsigned quiet = 0;
+    for (;;) {
+        if (monitor_armed.load(std::memory_order_seq_cst) == 0) {
+            sys::futex_wait(monitor_armed, 0);
+            continue;
+        }
+        const timespec until = to_timespec(read_clock(CLOCK_MONOTONIC) + tick);
+        std::atomic<std::uint32_t> nobody{0};
+        sys::futex_wait(nobody, 0, &until);
+        if (!has_work()) {
+            surplus.store(0, std::memory_order_relaxed);
+            monitor_armed.store(0, std::memory_order_seq_cst);
+            if (has_work()) monitor_armed.store(1, std::memory_order_seq_cst);
+            continue;
+        }
+        const std::uint64_t seen = status.load(std::memory_order_seq_cst);
+        const unsigned width = limit.load(std::memory_order_relaxed);
+        const unsigned count = made.load(std::memory_order_acquire);
+        std::uint64_t taken = 0;
+        for (unsigned i = 0; i < count; ++i)
+            taken += workers[i].load(std::memory_order_acquire)->taken.load(std::memory_order_relaxed);
+        const bool moved = std::exchange(taken_before, taken) != taken;
+        if (moved && running(seen) <= width) {
+            quiet = 0;
+            continue;
+        }
+        if (searching(seen) == 0 && running(seen) < width) {
+            wake_one(false);
+            continue;
+        }
+        unsigned on_cpu = 0;
+        for (unsigned i = 0; i < count; ++i) {
+            worker& each = *workers[i].load(std::memory_order_acquire);
+            if (!each.is_parked.load(std::memory_order_relaxed) && each.blocked.load(std::memory_order_relaxed) == 0 &&
+                is_on_cpu(each))
+                ++on_cpu;
+        }
+        surplus.store(on_cpu > width ? on_cpu - width : 0, std::memory_order_relaxed);
+        if (moved) {
+            quiet = 0;
+            continue;
+        }
+        if (on_cpu >= width || searching(seen) != 0) continue;
+        if (on_cpu == 0) {
+            for (unsigned more = running(seen); more != 0 && has_work(); --more) wake_one(true);
+        } else if (++quiet >= ticks_for_one) {
+            quiet = 0;
+            wake_one(true);
+        }
+    }
+}
+
+// --- the process' pool --------------------------------------------------------------------------------------------
+
+GCD_HIDDEN inline void forget_pool() noexcept;
+
+[[gnu::noinline]] GCD_HIDDEN inline pool& make_pool() {
+    prepare_process();
+    static const int watched = ::pthread_atfork(nullptr, nullptr, &forget_pool);
+    static_cast<void>(watched);
+    pool* none = nullptr;
+    auto* made = new pool{default_width()};
+    if (shared_pool.compare_exchange_strong(none, made, std::memory_order_acq_rel)) return *made;
+    delete made;
+    return *none;
+}
+
+GCD_HIDDEN inline pool& the_pool() {
+    pool* known = shared_pool.load(std::memory_order_acquire);
+    return known != nullptr ? *known : make_pool();
+}
+
+/// In the child of a fork: a new pool will be made at the next use. The parent's, whose threads are not here, stays in
+/// memory, and so do its magazines that were on the move.
+GCD_HIDDEN inline void forget_pool() noexcept {
+    shared_pool.store(nullptr, std::memory_order_relaxed);
+    depot.lock.reset();
+    for (unsigned size = 0; size < node_sizes; ++size) depot.full[size] = depot.empty[size] = nullptr;
+    if (this_thread_state == nullptr || this_thread_state == &gone_thread) return;
+    this_thread_state->as_worker = nullptr;
+    this_thread_state->is_main = true;
+}
+
+} // namespace gcd::inline GCD_ABI::detail::native
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_DETAIL_NATIVE_SCHED_WORKER_HPP
+#define GCD_DETAIL_NATIVE_SCHED_WORKER_HPP
+/// @file
+/// What a worker of the pool owns.
+
+#include <gcd/config.hpp>
+#include <gcd/detail/native/sched/ring.hpp>
+#include <gcd/detail/types.hpp>
+#include <gcd/detail/work.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+
+#include <sys/types.h>
+
+namespace gcd::inline GCD_ABI::detail::native {
+
+struct pool;
+struct lane;
+
+/// Ends of items that this worker owes. A group's count and a queue's readers matter only when they reach zero, which
+/// they can't while an item of the same group or queue runs; so they are paid once for a row of such items.
+struct held_back {
+    group_object* group = nullptr;
+    std::uint64_t leaves = 0;
+    lane* readers_of = nullptr;
+    std::uint64_t readers = 0;
+};
+
+/// Never freed, as thieves look at it without asking; a thread that starts takes one that has been left.
+struct worker {
+    pool* owner = nullptr;
+    unsigned index = 0;
+
+    /// The item that this worker submitted last: the next one it takes itself, so that a chain of queues stays on one
+    /// processor. Exchanged by the owner, swapped to null by a thief (both seq_cst).
+    std::atomic<work*> slot{nullptr};
+    /// How often in a row the owner got back what it put into the slot; zero once a thief was faster. While it is high
+    /// nobody is woken for the slot. Relaxed: a hint.
+    std::atomic<unsigned> own_slot{0};
+    work_ring ring;
+
+    /// What it sleeps on: 1 once it has been woken.
+    std::atomic<std::uint32_t> wake{0};
+    /// Guarded by the pool's lock; the monitor looks at the second without it.
+    worker* next_parked = nullptr;
+    std::atomic<bool> is_parked{false};
+
+    /// Items taken since the start; written by the owner, read by the monitor. Relaxed: it only has to change.
+    std::atomic<std::uint64_t> taken{0};
+    /// For the monitor. `thread` is zero while no thread has this worker; the clock is written before it (release).
+    std::atomic<pid_t> thread{0};
+    clockid_t cpu_clock{};
+    std::int64_t cpu_seen = 0;
+
+    /// Calls under way that count this worker out, and those during which it needs no replacement. The owner's, save
+    /// that the monitor looks (relaxed).
+    std::atomic<unsigned> blocked{0};
+    std::atomic<unsigned> waiting_for_lock{0};
+
+    held_back held;
+    unsigned turns = 0;
+};
+
+} // namespace gcd::inline GCD_ABI::detail::native
+
+#endif

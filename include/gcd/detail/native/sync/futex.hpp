@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_DETAIL_NATIVE_SYNC_FUTEX_HPP
+#define GCD_DETAIL_NATIVE_SYNC_FUTEX_HPP
+/// @file
+/// Locking and waiting on futex words: usable before and after all static objects, and in a forked child once reset.
+
+#include <gcd/config.hpp>
+#include <gcd/detail/native/time.hpp>
+#include <gcd/detail/posix/sys.hpp>
+#include <gcd/detail/types.hpp>
+#include <gcd/error.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <ctime>
+
+#include <sched.h>
+
+namespace gcd::inline GCD_ABI::detail::native {
+
+/// Tells the processor, not the kernel, that this thread waits.
+[[gnu::always_inline]] inline void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/// Waiting in the hope that it is short: about a microsecond of pauses, then yields, never longer than `limit`
+/// nanoseconds in all. Who is waited for may be runnable on this very processor, so the pauses must not go on.
+class brief_wait {
+public:
+    explicit brief_wait(std::int64_t limit = usual) noexcept : limit_{limit} {}
+
+    /// False once it has lasted long enough.
+    bool again() noexcept {
+        if (rounds_ < pauses) {
+            ++rounds_;
+            for (int i = 0; i < 4; ++i) pause();
+            return true;
+        }
+        const std::int64_t now = read_clock(CLOCK_MONOTONIC);
+        if (end_ == 0) end_ = now + limit_;
+        if (now >= end_) return false;
+        ::sched_yield();
+        return true;
+    }
+
+    static constexpr std::int64_t usual = 20'000;
+
+private:
+    static constexpr int pauses = 10;
+    std::int64_t limit_;
+    std::int64_t end_ = 0;
+    int rounds_ = 0;
+};
+
+/// For waking all who sleep on a word.
+inline constexpr int most_sleepers = 0x7FFFFFFF;
+
+/// A mutex of four bytes. `word_`: 0 free, 1 held, 2 held and there may be sleepers. Taken with acquire, given back
+/// with release; whoever has slept takes it with 2, so that the next release wakes another sleeper.
+class futex_lock {
+public:
+    constexpr futex_lock() = default;
+    futex_lock(const futex_lock&) = delete;
+    futex_lock& operator=(const futex_lock&) = delete;
+
+    [[gnu::always_inline]] bool try_lock() noexcept {
+        std::uint32_t free = 0;
+        return word_.compare_exchange_strong(free, 1, std::memory_order_acquire, std::memory_order_relaxed);
+    }
+    [[gnu::always_inline]] void lock() noexcept {
+        if (!try_lock()) [[unlikely]]
+            lock_slowly();
+    }
+    [[gnu::always_inline]] void unlock() noexcept {
+        if (word_.exchange(0, std::memory_order_release) == 2) [[unlikely]]
+            sys::futex_wake(&word_, 1);
+    }
+    /// In the child of a fork, whose other threads can't give it back.
+    void reset() noexcept { word_.store(0, std::memory_order_relaxed); }
+
+private:
+    [[gnu::noinline]] void lock_slowly() noexcept {
+        for (int round = 0; round < 64; ++round) {
+            pause();
+            if (word_.load(std::memory_order_relaxed) == 0 && try_lock()) return;
+        }
+        while (word_.exchange(2, std::memory_order_acquire) != 0) sys::futex_wait(word_, 2);
+    }
+
+    std::atomic<std::uint32_t> word_{0};
+};
+
+/// When a wait ends: never, or at a raw time.
+class deadline {
+public:
+    explicit deadline(std::uint64_t raw) noexcept : endless_{raw == time_forever} {
+        if (endless_) return;
+        clock_ = time_clock(raw);
+        at_ = raw == 0 ? 0 : time_nanoseconds(raw);
+    }
+
+    [[nodiscard]] bool is_endless() const noexcept { return endless_; }
+    [[nodiscard]] bool has_passed() const noexcept { return !endless_ && (at_ == 0 || read_clock(clock_id(clock_)) >= at_); }
+
+    /// Sleeps while the word holds `expected`, at most until the deadline, or until it is time to ask again.
+    void sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected, bool asking) const noexcept {
+        if (endless_ && !asking) {
+            sys::futex_wait(word, expected);
+            return;
+        }
+        // A futex knows two clocks; the third is approached in slices, as is a wait that has to ask in between.
+        if (!asking && clock_ != clock::continuous) {
+            const timespec until = to_timespec(at_);
+            sys::futex_wait(word, expected, &until, clock_ == clock::wall);
+            return;
+        }
+        std::int64_t slice = asking ? ask_period : 1'000'000'000;
+        if (!endless_) slice = std::clamp<std::int64_t>(at_ - read_clock(clock_id(clock_)), 0, slice);
+        const timespec until = to_timespec(read_clock(CLOCK_MONOTONIC) + slice);
+        sys::futex_wait(word, expected, &until);
+    }
+
+    static constexpr std::int64_t ask_period = 50'000'000;
+
+private:
+    bool endless_;
+    clock clock_ = clock::uptime;
+    std::int64_t at_ = 0;
+};
+
+} // namespace gcd::inline GCD_ABI::detail::native
+
+#endif
