@@ -9,6 +9,8 @@ from typing_extensions import Buffer, Self
 _T = TypeVar("_T")
 
 __version__: Final[str]
+# The engine that the module is built with; private.
+_engine: Final[Literal["system", "native"]]
 
 DISPATCH_TIME_NOW: Final = 0
 DISPATCH_TIME_FOREVER: Final = 0xffffffffffffffff

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, module) {
         "it. When the interpreter ends it waits for callables that run, two seconds at most; what has not begun by\n"
         "then is dropped.";
     module.attr("__version__") = GCD_VERSION_STRING;
+    module.attr("_engine") = GCD_ENGINE_NAME;
 
     using namespace binding;
     bind_errors(module);

@@ -23,8 +23,10 @@
 #error "gcd: the native engine is made of futex, epoll and other parts of Linux; build with GCD_BACKEND_SYSTEM"
 #elif defined(GCD_BACKEND_NATIVE)
 #define GCD_ENGINE native
+#define GCD_ENGINE_NAME "native"
 #else
 #define GCD_ENGINE system
+#define GCD_ENGINE_NAME "system"
 #endif
 
 #if defined(__SANITIZE_THREAD__)

@@ -21,18 +21,6 @@ using event = gcd_test::signal;
 using gcd_test::await;
 using gcd_test::latch;
 
-#if defined(GCD_BACKEND_NATIVE)
-
-#include <system_error>
-
-TEST_CASE("the native engine has no native handles", "[native_handle]") {
-    const gcd::queue serial;
-    CHECK_THROWS_AS(serial.native_handle(), std::system_error);
-    CHECK_THROWS_AS(gcd::queue::from_native(nullptr), std::system_error);
-}
-
-#else
-
 namespace {
 
 void call(void* context) { (*static_cast<std::function<void()>*>(context))(); }
@@ -180,4 +168,8 @@ TEST_CASE("no queue is no argument", "[native_handle]") {
     CHECK_THROWS_AS(gcd::queue::from_native(nullptr, gcd::adopted), std::invalid_argument);
 }
 
-#endif
+TEST_CASE("a handle that was moved from has no native handle", "[native_handle]") {
+    gcd::queue first;
+    const gcd::queue second = std::move(first);
+    CHECK_THROWS_AS(first.native_handle(), std::logic_error);
+}

@@ -6,7 +6,6 @@
 #include "counted.hpp"
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -16,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-using namespace std::chrono_literals;
 using gcd_test::await;
 using gcd_test::counted;
 using gcd_test::latch;
@@ -158,8 +156,6 @@ TEST_CASE("an empty callable is refused at the call", "[queue]") {
     CHECK_THROWS_AS(serial.run_sync(null), std::invalid_argument);
     CHECK_THROWS_AS(serial.barrier_sync(empty), std::invalid_argument);
     CHECK_THROWS_AS(serial.barrier_sync(null), std::invalid_argument);
-    CHECK_THROWS_AS(serial.after(1ms, empty), std::invalid_argument);
-    CHECK_THROWS_AS(serial.after(gcd::time::now(), null), std::invalid_argument);
 }
 
 TEST_CASE("a handle that was moved from answers with logic_error", "[queue]") {
@@ -173,7 +169,6 @@ TEST_CASE("a handle that was moved from answers with logic_error", "[queue]") {
     CHECK_THROWS_AS(first.run_sync(nothing), std::logic_error);
     CHECK_THROWS_AS(first.barrier_async(nothing), std::logic_error);
     CHECK_THROWS_AS(first.barrier_sync(nothing), std::logic_error);
-    CHECK_THROWS_AS(first.after(1ms, nothing), std::logic_error);
     CHECK_THROWS_AS(first.suspend(), std::logic_error);
     CHECK_THROWS_AS(first.resume(), std::logic_error);
     CHECK_THROWS_AS(first.suspended(), std::logic_error);
@@ -191,7 +186,6 @@ TEST_CASE("a handle that was moved from answers with logic_error", "[queue]") {
     CHECK_THROWS_AS(first.label(), std::logic_error);
     CHECK_THROWS_AS(first.qos(), std::logic_error);
     CHECK_THROWS_AS(first.relative_priority(), std::logic_error);
-    CHECK_THROWS_AS(first.native_handle(), std::logic_error);
     CHECK_THROWS_AS(gcd::queue("", {.target = &first}), std::logic_error);
     first = gcd::queue{"again"};
     CHECK(first.label() == "again");
@@ -204,7 +198,6 @@ TEST_CASE("a refused submission destroys the callable", "[queue]") {
     CHECK_THROWS_AS(gone.run_async([held = counted{live}] {}), std::logic_error);
     CHECK(live() == 0);
     CHECK_THROWS_AS(gone.barrier_async([held = counted{live}] {}), std::logic_error);
-    CHECK_THROWS_AS(gone.after(1ms, [held = counted{live}] {}), std::logic_error);
     CHECK(live() == 0);
 }
 
@@ -214,7 +207,6 @@ TEST_CASE("captures are destroyed once the item has run", "[queue]") {
     for (int i = 0; i < 100; ++i) {
         concurrent.run_async([held = counted{live}] {});
         concurrent.barrier_async([held = counted{live}] {});
-        concurrent.after(1ms, [held = counted{live}] {});
     }
     CHECK(await([&] { return live() == 0; }));
 }
@@ -324,72 +316,5 @@ TEST_CASE("a barrier on a serial or global queue is an ordinary item", "[queue]"
     CHECK(order == std::vector<int>{1, 2, 3});
     done.reset();
     gcd::queue::global_queue().barrier_async([&] { done.set(); });
-    CHECK(done.wait());
-}
-
-TEST_CASE("after runs the item no earlier than asked", "[queue]") {
-    using steady = std::chrono::steady_clock;
-    const gcd::queue serial;
-    const auto began = steady::now();
-    steady::time_point at[4];
-    latch done{4};
-    serial.after(30ms, [&] {
-        at[0] = steady::now();
-        done.count_down();
-    });
-    serial.after(began + 30ms, [&] {
-        at[1] = steady::now();
-        done.count_down();
-    });
-    serial.after(gcd::time::from_now(30ms), [&] {
-        at[2] = steady::now();
-        done.count_down();
-    });
-    // The calendar may be stepped, so only that it runs.
-    serial.after(std::chrono::system_clock::now() + 30ms, [&] {
-        at[3] = steady::now();
-        done.count_down();
-    });
-    REQUIRE(done.wait());
-    CHECK(at[0] - began >= 30ms);
-    CHECK(at[1] - began >= 30ms);
-    CHECK(at[2] - began >= 30ms);
-    CHECK(at[3] > began);
-}
-
-TEST_CASE("after with a delay or a point in the past runs at once", "[queue]") {
-    const gcd::queue serial;
-    latch done{7};
-    const auto item = [&] { done.count_down(); };
-    serial.after(0s, item);
-    serial.after(-1h, item);
-    serial.after(gcd::duration::nanoseconds(std::numeric_limits<std::int64_t>::min()), item);
-    serial.after(std::chrono::steady_clock::now() - 1h, item);
-    serial.after(std::chrono::steady_clock::time_point::min(), item);
-    serial.after(std::chrono::system_clock::time_point::min(), item);
-    serial.after(gcd::time{}, item);
-    CHECK(done.wait());
-}
-
-TEST_CASE("after for ever drops the item", "[queue]") {
-    live_count live;
-    std::atomic<bool> ran{false};
-    const gcd::queue serial;
-    serial.after(gcd::duration::forever(), [&, held = counted{live}] { ran = true; });
-    serial.after(std::chrono::hours::max(), [&, held = counted{live}] { ran = true; });
-    serial.after(gcd::time::forever(), [&, held = counted{live}] { ran = true; });
-    serial.after(std::chrono::steady_clock::time_point::max(), [&, held = counted{live}] { ran = true; });
-    serial.after(std::chrono::system_clock::time_point::max(), [&, held = counted{live}] { ran = true; });
-    CHECK(live() == 0);
-    serial.run_sync([] {});
-    CHECK_FALSE(ran);
-}
-
-TEST_CASE("a pending after keeps its queue", "[queue]") {
-    event done;
-    {
-        const gcd::queue brief;
-        brief.after(20ms, [&] { done.set(); });
-    }
     CHECK(done.wait());
 }

@@ -9,14 +9,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <thread>
 #include <utility>
 #include <vector>
 
-using namespace std::chrono_literals;
 using event = gcd_test::signal;
 using gcd_test::await;
 using gcd_test::latch;
@@ -176,20 +174,6 @@ TEST_CASE("a bounded producer and consumer", "[scenario]") {
     consumer.join();
     CHECK(sum == 500500);
     CHECK(most <= 4);
-}
-
-TEST_CASE("many afters each fire, none before its time", "[scenario]") {
-    const gcd::queue concurrent{"", {.concurrent = true}};
-    std::atomic<int> early{0};
-    latch done{500};
-    const auto began = std::chrono::steady_clock::now();
-    for (int i = 0; i < 500; ++i)
-        concurrent.after((i * 37) % 100 * 1ms, [&, i] {
-            if (std::chrono::steady_clock::now() - began < (i * 37) % 100 * 1ms) ++early;
-            done.count_down();
-        });
-    CHECK(done.wait(2 * gcd_test::bound));
-    CHECK(early == 0);
 }
 
 TEST_CASE("a barrier inside of a storm of nested work", "[scenario]") {

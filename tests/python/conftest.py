@@ -13,10 +13,29 @@ import textwrap
 import threading
 import time
 
+import cygcd
 import pytest
 
 # Far beyond what anything takes: libdispatch adds a thread a second where those it has are blocked.
 LIMIT = 30
+
+# What the native engine lacks: delayed items, sources, data, input and output; the README uses all of them.
+collect_ignore = []
+if cygcd._core._engine == "native":
+    collect_ignore = [
+        "test_after.py",
+        "test_data.py",
+        "test_exit_events.py",
+        "test_fd_source.py",
+        "test_io_channel.py",
+        "test_misuse_events.py",
+        "test_process_source.py",
+        "test_read_write_async.py",
+        "test_readme.py",
+        "test_signal_source.py",
+        "test_surface_events.py",
+        "test_timer.py",
+    ]
 
 
 def eventually(predicate, limit=LIMIT):

@@ -73,16 +73,6 @@ def test_errors_of_items_reach_the_unraisable_hook(unraisable):
     assert where is fail
 
 
-def test_timers_and_after_work_on_the_main_queue():
-    main = cygcd.Queue.main_queue()
-    seen = []
-    main.after(0.01, lambda: seen.append("after"))
-    timer = cygcd.Timer(0.02, lambda: (seen.append("timer"), cygcd.stop_main()), queue=main, repeating=False)
-    timer.start()
-    cygcd.run_main()
-    assert seen == ["after", "timer"]
-
-
 def test_run_main_answers_signals(alarm):
     alarm()
     with pytest.raises(Alarm):
@@ -136,10 +126,10 @@ def test_state_of_the_main_queue_can_not_be_changed(method):
 def test_keyboard_interrupt_ends_a_program_in_run_main():
     done = run_script(
         """
-        import os, signal, cygcd
+        import os, signal, threading, cygcd
         # A program started in the background may have inherited that it is ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        cygcd.Queue("q").after(0.05, lambda: os.kill(os.getpid(), signal.SIGINT))
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
             cygcd.run_main()
         except KeyboardInterrupt:

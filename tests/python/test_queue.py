@@ -92,46 +92,6 @@ def test_barrier_runs_alone_between_what_is_before_and_after():
     assert log == ["before", "barrier", "after"]
 
 
-def test_after_runs_no_sooner_than_asked():
-    queue = cygcd.Queue()
-    done = threading.Event()
-    start = time.monotonic()
-    queue.after(0.05, lambda: (seen.append(time.monotonic() - start), done.set()))
-    seen = []
-    assert done.wait(LIMIT)
-    assert seen[0] >= 0.049
-
-
-@pytest.mark.parametrize("delay", [0, -1, -(10**400), float("-inf")])
-def test_after_with_a_negative_delay_runs_at_once(delay):
-    done = threading.Event()
-    cygcd.Queue().after(delay, done.set)
-    assert done.wait(LIMIT)
-
-
-def test_after_takes_points_in_time_of_both_clocks():
-    queue = cygcd.Queue()
-    count = threading.Semaphore(0)
-    queue.after(cygcd.time_from_now(0.02), count.release)
-    queue.after(cygcd.walltime(delta_seconds=0.02), count.release)
-    queue.after(cygcd.walltime(timestamp=time.time() - 10), count.release)
-    for _ in range(3):
-        assert count.acquire(timeout=LIMIT)
-
-
-@pytest.mark.parametrize("delay", [float("inf"), 1e300, 10**400, cygcd.time_from_now(float("inf"))])
-def test_after_for_ever_never_runs_and_lets_go_of_the_callable(delay):
-    class Callable:
-        def __call__(self):
-            raise AssertionError
-
-    callable_ = Callable()
-    gone = weakref.ref(callable_)
-    cygcd.Queue().after(delay, callable_)
-    del callable_
-    assert gone() is None
-
-
 def test_callable_is_let_go_when_it_has_run():
     class Callable:
         def __call__(self):

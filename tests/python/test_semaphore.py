@@ -47,9 +47,9 @@ def test_wait_gives_up_at_its_limit(make):
 @pytest.mark.parametrize("limit", [-1, -1.0, None, float("inf"), 10**400, cygcd.DISPATCH_TIME_FOREVER])
 def test_wait_for_ever(limit):
     semaphore = cygcd.Semaphore()
-    cygcd.Queue().after(0.02, semaphore.signal)
+    threading.Timer(0.02, semaphore.signal).start()
     assert semaphore.wait(limit) is True
-    cygcd.Queue().after(0.02, semaphore.signal)
+    threading.Timer(0.02, semaphore.signal).start()
     assert semaphore.wait(timeout=limit) is True
 
 
