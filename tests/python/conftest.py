@@ -2,7 +2,6 @@
 """What the tests share: bounded waits, captured unraisable errors, signatures out of docstrings, scripts."""
 
 import ast
-import contextlib
 import inspect
 import os
 import re
@@ -119,13 +118,26 @@ def unraisable(monkeypatch):
     return captured
 
 
+class Descriptor(int):
+    """A descriptor that is closed through this object alone, once: later its number may be one of the library's."""
+
+    def __init__(self, number):
+        self._file = os.fstat(number)
+
+    def close(self):
+        if self._file is not None:
+            file, self._file = self._file, None
+            assert os.path.samestat(file, os.fstat(self)), "it was closed elsewhere, and its number used again"
+            os.close(self)
+
+
 @pytest.fixture
 def pipe():
-    ends = os.pipe()
-    yield ends
-    for end in ends:
-        with contextlib.suppress(OSError):
-            os.close(end)
+    """(read end, write end): Descriptors, closed at the end of the test if it hasn't closed them."""
+    read_end, write_end = map(Descriptor, os.pipe())
+    yield read_end, write_end
+    read_end.close()
+    write_end.close()
 
 
 class Alarm(Exception):

@@ -47,7 +47,7 @@ def test_read_source_runs_until_the_data_are_read(pipe):
 def test_read_source_tells_of_the_end(pipe):
     read_end, write_end = pipe
     os.write(write_end, b"rest")
-    os.close(write_end)
+    write_end.close()
     seen = []
     done = threading.Event()
 
@@ -112,7 +112,7 @@ def test_descriptor_may_be_closed_in_the_cancel_handler(pipe):
     read_end, _ = pipe
     closed = threading.Event()
     source = cygcd.ReadSource(read_end, lambda: None)
-    source.set_cancel_handler(lambda: (os.close(read_end), closed.set()))
+    source.set_cancel_handler(lambda: (read_end.close(), closed.set()))
     source.start()
     source.cancel()
     assert closed.wait(LIMIT)

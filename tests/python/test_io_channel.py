@@ -91,7 +91,7 @@ def test_read_waits_for_its_length_or_the_end(pipe):
     os.write(write_end, b"defgh")
     assert first.wait().data == b"abcdef"
     channel.read(100, second)
-    os.close(write_end)
+    write_end.close()
     assert second.wait().data == b"gh"
     assert second.error == 0
     channel.close()
@@ -127,7 +127,7 @@ def test_write_of_a_lot_comes_through_a_pipe(pipe):
 
 def test_write_to_a_pipe_without_reader_is_an_error(pipe):
     read_end, write_end = pipe
-    os.close(read_end)
+    read_end.close()
     channel, gone = closed([write_end])
     written = Result()
     channel.write(b"lost", written)

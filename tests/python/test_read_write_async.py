@@ -69,7 +69,7 @@ def test_read_gives_at_most_its_length(pipe):
 
 def test_read_at_the_end_gives_no_bytes(pipe):
     read_end, write_end = pipe
-    os.close(write_end)
+    write_end.close()
     seen = Result()
     cygcd.read_async(read_end, 10, seen)
     data, error = seen.wait()
@@ -111,7 +111,7 @@ def test_write_of_more_than_there_is_room_for(pipe):
 
 def test_write_without_a_reader_gives_the_rest_and_the_error(pipe):
     read_end, write_end = pipe
-    os.close(read_end)
+    read_end.close()
     written = Result()
     cygcd.write_async(write_end, b"lost", written)
     assert written.wait() == (b"lost", errno.EPIPE)
