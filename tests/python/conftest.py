@@ -15,8 +15,8 @@ import time
 import cygcd
 import pytest
 
-# Far beyond what anything takes: libdispatch adds a thread a second where those it has are blocked.
-LIMIT = 30
+# Seconds that a wait may last; reached only when something is broken.
+LIMIT = 5
 
 # What the native engine lacks: delayed items, sources, data, input and output; the README uses all of them.
 collect_ignore = []
