@@ -144,8 +144,8 @@ GCD_HIDDEN inline void sync_handed_off(queue_object* queue, call& body, bool exc
         throw_deadlock(what, queue, held);
 }
 
-/// A sync would have its turn at once, as far as can be told: nothing is pending, nobody who isn't counted (a handler of
-/// a source, a sync of another thread) has the queue alone, and nothing but the queue's own items could be ahead. A
+/// A sync would have its turn at once, as far as can be told: nothing is pending, nobody who isn't counted (a handler
+/// of a source, a sync of another thread) has the queue alone, and nothing but the queue's own items could be ahead. A
 /// barrier may have readers ahead, whom nobody marks. A wrong answer makes a wait that can't be given up, or a detour.
 template <bool Exclusive> GCD_HIDDEN bool is_idle(queue_object* queue) {
     if (queue->kind == object_kind::global_queue) return true; // a sync there never waits
@@ -220,8 +220,8 @@ private:
     const frame* runner_ = nullptr;
 };
 
-/// Where threads wait for a once that another thread runs. One for all of a library: it is rarely used, and a once stays small and
-/// constant-initialised.
+/// Where threads wait for a once that another thread runs. One for all of a library: it is rarely used, and a once stays
+/// small and constant-initialised.
 struct GCD_VISIBLE once_parking {
     std::mutex lock;
     std::condition_variable changed;
