@@ -10,8 +10,14 @@ import cygcd
 import pytest
 from conftest import LIMIT, run_script
 
-CLASSES = ["Group", "Once", "Queue", "Semaphore", "Workloop"]
-# What the classes here and in test_misuse_events.py are made with.
+# Those that an engine without events lacks; test_misuse_events.py has them.
+EVENTS = {"Data", "IOChannel", "ProcessSource", "ReadSource", "SignalSource", "Timer", "WriteSource"}
+# Time is an int, and behaves as one.
+CLASSES = sorted(
+    name
+    for name, value in vars(cygcd).items()
+    if isinstance(value, type) and not issubclass(value, int) and name not in EVENTS
+)
 ARGUMENTS = {
     "Workloop": (None,),
     "Timer": (1, print),

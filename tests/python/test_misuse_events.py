@@ -9,7 +9,7 @@ import pytest
 import test_misuse
 from conftest import run_script
 
-CLASSES = ["Data", "IOChannel", "ProcessSource", "ReadSource", "SignalSource", "Timer", "WriteSource"]
+CLASSES = sorted(test_misuse.EVENTS)
 
 
 @pytest.mark.parametrize("name", CLASSES)
