@@ -19,15 +19,13 @@ template <class Event> py::class_<py_source<Event>> bind_kind(py::module_& modul
     require_init(type);
     type.def(py::init([name](integer<int> fd, py::function handler, const gcd::queue* queue) {
                  return std::make_unique<source>(Event{.fd = fd.value}, queue, std::move(handler),
-                                                 std::string{name} + " fd=" + std::to_string(fd.value));
+                                                 std::string{name} + " fd=");
              }),
              py::arg("fd"), py::arg("handler"), py::arg("queue") = py::none(),
              "fd: an open descriptor; leave it open until the source is cancelled. ValueError: negative; OSError at\n"
              "start(): not open. handler: called without arguments. queue: where it runs; None for the default global\n"
              "queue.");
-    type.def_property_readonly(
-        "fd", [](const source& self) { return self.source.handle(); },
-        "The descriptor.\n\nSee dispatch_source_get_handle.");
+    type.def_property_readonly("fd", &source::handle, "The descriptor.\n\nSee dispatch_source_get_handle.");
     bind_source_methods(type);
     return type;
 }

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 
 namespace binding {
 
@@ -26,15 +25,13 @@ void bind_process_source(py::module_& module) {
         py::init([](integer<int> pid, py::function handler, integer<std::uint32_t> events, const gcd::queue* queue) {
             return std::make_unique<source>(
                 gcd::process_event{.pid = pid.value, .events = static_cast<gcd::process_events>(events.value)}, queue,
-                std::move(handler), "ProcessSource pid=" + std::to_string(pid.value));
+                std::move(handler), "ProcessSource pid=");
         }),
         py::arg("pid"), py::arg("handler"), py::arg("events") = static_cast<std::uint32_t>(gcd::process_events::exit),
         py::arg("queue") = py::none(),
         "pid: above 0. handler: called without arguments. events: PROC_* values or-ed together. queue: where the\n"
         "handler runs; None for the default global queue. ValueError: a value out of range.");
-    type.def_property_readonly(
-        "pid", [](const source& self) { return self.source.handle(); },
-        "The process.\n\nSee dispatch_source_get_handle.");
+    type.def_property_readonly("pid", &source::handle, "The process.\n\nSee dispatch_source_get_handle.");
     type.def_property_readonly(
         "events_pending", [](const source& self) { return static_cast<std::uint32_t>(self.source.data().events); },
         "What had happened (PROC_* values or-ed together) at the latest run of the handler; 0 before the first.\n\n"

@@ -7,7 +7,6 @@
 #include "source.hpp"
 
 #include <memory>
-#include <string>
 
 namespace binding {
 
@@ -23,14 +22,12 @@ void bind_signal_source(py::module_& module) {
     type.def(
         py::init([](integer<int> signum, py::function handler, const gcd::queue* queue) {
             return std::make_unique<source>(gcd::signal_event{.signal = signum.value}, queue, std::move(handler),
-                                            "SignalSource signal=" + std::to_string(signum.value));
+                                            "SignalSource signal=");
         }),
         py::arg("signum"), py::arg("handler"), py::arg("queue") = py::none(),
         "signum: a signal that can be caught (else ValueError). handler: called without arguments. queue: where it\n"
         "runs; None for the default global queue.");
-    type.def_property_readonly(
-        "signal", [](const source& self) { return self.source.handle(); },
-        "The signal's number.\n\nSee dispatch_source_get_handle.");
+    type.def_property_readonly("signal", &source::handle, "The signal's number.\n\nSee dispatch_source_get_handle.");
     type.def_property_readonly(
         "count", [](const source& self) { return self.source.data().count; },
         "Signals that the latest run of the handler stood for; 0 before the first.\n\nSee dispatch_source_get_data.");

@@ -32,8 +32,10 @@ template <class Event> struct py_source {
     std::string name; ///< for repr(): "ReadSource fd=5"
     bool started = false;
 
-    py_source(const Event& event, const gcd::queue* queue, py::function handler, std::string described)
-        : source{event, queue_or_default(queue), py_handler{std::move(handler)}}, name{std::move(described)} {}
+    /// `prefix` is the name without the number: "ReadSource fd="
+    py_source(const Event& event, const gcd::queue* queue, py::function handler, const std::string& prefix)
+        : source{event, queue_or_default(queue), py_handler{std::move(handler)}},
+          name{prefix + std::to_string(handle())} {}
 
     py_source(const py_source&) = delete;
     py_source& operator=(const py_source&) = delete;
@@ -52,6 +54,8 @@ template <class Event> struct py_source {
             return false;
         }
     }
+
+    int handle() const { return source.handle(); }
 
     std::string describe() const {
         const char* state = source.is_cancelled() ? "cancelled" : started ? "started" : "not started";
