@@ -47,6 +47,16 @@ def eventually(predicate, limit=LIMIT):
     return True
 
 
+def start_and_cancel_twice(source):
+    """Neither a second start() nor a second cancel() does harm; a start() after them is refused."""
+    source.start()
+    source.start()
+    source.cancel()
+    source.cancel()
+    with pytest.raises(RuntimeError):
+        source.start()
+
+
 def run_script(code, *arguments, limit=30):
     """Runs Python code in a process of its own."""
     return subprocess.run(

@@ -10,7 +10,23 @@ import weakref
 
 import cygcd
 import pytest
-from conftest import LIMIT, eventually
+from conftest import LIMIT, eventually, start_and_cancel_twice
+
+
+def first_run(source_type, fd, note, **options):
+    """A source after its handler has run once, and what note(source) gave inside it."""
+    seen = []
+    come = threading.Event()
+
+    def handler():
+        seen.append(note(source))
+        source.cancel()
+        come.set()
+
+    source = source_type(fd, handler, **options)
+    source.start()
+    assert come.wait(LIMIT)
+    return source, seen[0]
 
 
 def test_read_source_tells_of_data(pipe):
@@ -66,46 +82,24 @@ def test_read_source_tells_of_the_end(pipe):
 
 def test_write_source_tells_of_room(pipe):
     _, write_end = pipe
-    rooms = []
-    come = threading.Event()
-
-    def writable():
-        rooms.append(source.buffer_space)
-        source.cancel()
-        come.set()
-
-    source = cygcd.WriteSource(write_end, writable)
+    assert cygcd.WriteSource(write_end, lambda: None).buffer_space == 0
+    source, room = first_run(cygcd.WriteSource, write_end, lambda source: source.buffer_space)
     assert source.fd == write_end
-    assert source.buffer_space == 0
-    source.start()
-    assert come.wait(LIMIT)
-    assert rooms[0] > 0
-    assert source.buffer_space == rooms[0]
+    assert room > 0
+    assert source.buffer_space == room
 
 
 def test_write_source_on_a_socket_knows_the_free_room():
     left, right = socket.socketpair()
     with left, right:
-        rooms = []
-        come = threading.Event()
-        source = cygcd.WriteSource(
-            left.fileno(), lambda: (rooms.append(source.buffer_space), source.cancel(), come.set())
-        )
-        source.start()
-        assert come.wait(LIMIT)
-        assert rooms[0] > 1
+        _, room = first_run(cygcd.WriteSource, left.fileno(), lambda source: source.buffer_space)
+        assert room > 1
 
 
 def test_handler_runs_on_its_queue(pipe):
-    labels = []
-    come = threading.Event()
     queue = cygcd.Queue("of.the.source")
-    source = cygcd.WriteSource(
-        pipe[1], lambda: (labels.append(cygcd.current_label()), source.cancel(), come.set()), queue=queue
-    )
-    source.start()
-    assert come.wait(LIMIT)
-    assert labels == ["of.the.source"]
+    _, label = first_run(cygcd.WriteSource, pipe[1], lambda _: cygcd.current_label(), queue=queue)
+    assert label == "of.the.source"
 
 
 def test_descriptor_may_be_closed_in_the_cancel_handler(pipe):
@@ -173,12 +167,7 @@ class TestBothKinds:
     def test_start_and_cancel_again_are_harmless_and_start_after_cancel_is_refused(self, kind, pipe):
         source = kind(pipe[kind is cygcd.WriteSource], lambda: None)
         source.suspend()
-        source.start()
-        source.start()
-        source.cancel()
-        source.cancel()
-        with pytest.raises(RuntimeError):
-            source.start()
+        start_and_cancel_twice(source)
 
     def test_unstarted_source_may_be_dropped_and_cancelled(self, kind, pipe):
         done = threading.Event()

@@ -7,7 +7,7 @@ import threading
 
 import cygcd
 import pytest
-from conftest import LIMIT, eventually
+from conftest import LIMIT, eventually, start_and_cancel_twice
 
 linux_only = pytest.mark.skipif(not os.path.exists("/proc/self"), reason="set SIG_IGN first on macOS")
 
@@ -19,8 +19,12 @@ def restored():
     signal.signal(signal.SIGUSR1, former)
 
 
-def test_handler_runs_for_a_signal(restored):
+@pytest.fixture
+def ignored(restored):
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+
+def test_handler_runs_for_a_signal(ignored):
     come = threading.Event()
     source = cygcd.SignalSource(signal.SIGUSR1, come.set)
     assert source.signal == signal.SIGUSR1
@@ -32,8 +36,7 @@ def test_handler_runs_for_a_signal(restored):
     assert source.is_cancelled
 
 
-def test_count_is_what_the_handler_stood_for(restored):
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+def test_count_is_what_the_handler_stood_for(ignored):
     queue = cygcd.Queue()
     counts = []
     source = cygcd.SignalSource(signal.SIGUSR1, lambda: counts.append(source.count), queue)
@@ -71,15 +74,8 @@ def test_earlier_handler_of_the_program_still_runs(restored):
         assert eventually(lambda: mine == [1])
 
 
-def test_start_and_cancel_again_are_harmless_and_start_after_cancel_is_refused(restored):
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    source = cygcd.SignalSource(signal.SIGUSR1, lambda: None)
-    source.start()
-    source.start()
-    source.cancel()
-    source.cancel()
-    with pytest.raises(RuntimeError):
-        source.start()
+def test_start_and_cancel_again_are_harmless_and_start_after_cancel_is_refused(ignored):
+    start_and_cancel_twice(cygcd.SignalSource(signal.SIGUSR1, lambda: None))
 
 
 @pytest.mark.parametrize("number", [0, -1, 1000, 2**40, int(signal.SIGKILL), int(signal.SIGSTOP)])

@@ -9,7 +9,7 @@ import weakref
 
 import cygcd
 import pytest
-from conftest import LIMIT, eventually
+from conftest import LIMIT, eventually, start_and_cancel_twice
 
 
 class Ticks:
@@ -147,13 +147,7 @@ def test_handler_never_overlaps_itself():
 
 
 def test_start_and_cancel_again_are_harmless_and_start_after_cancel_is_refused():
-    timer = cygcd.Timer(60, lambda: None, start_delay=60)
-    timer.start()
-    timer.start()
-    timer.cancel()
-    timer.cancel()
-    with pytest.raises(RuntimeError):
-        timer.start()
+    start_and_cancel_twice(cygcd.Timer(60, lambda: None, start_delay=60))
 
 
 def test_timer_can_cancel_itself():
