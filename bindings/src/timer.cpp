@@ -100,7 +100,7 @@ void bind_timer(py::module_& module) {
                                                    std::move(handler));
              }),
              py::arg("interval"), py::arg("handler"), py::arg("queue") = py::none(), py::arg("start_delay") = 0.0,
-             py::arg("leeway") = 0.0, py::arg("repeating") = true,
+             py::arg("leeway") = 0.0, py::arg("repeating").none(false) = true,
              "interval: seconds between runs, above 0 (a one-shot's may be 0). handler: called without arguments.\n"
              "queue: where it runs; None for the default global queue. start_delay: seconds from start() to the first\n"
              "run, or a Time; at 0 or less a repeating timer runs at once, and a one-shot after its interval. leeway:\n"

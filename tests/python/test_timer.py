@@ -318,6 +318,13 @@ def test_values_out_of_range_are_refused(values):
         timer.set_timer(**values)
 
 
+def test_kind_of_a_new_timer_is_a_bool():
+    with pytest.raises(TypeError):
+        cygcd.Timer(1, print, repeating=None)
+    with pytest.raises(TypeError):
+        cygcd.Timer(1, print, None, 0, 0, None)
+
+
 def test_very_long_times_are_for_ever():
     ticks = Ticks()
     for value in (float("inf"), 1e300, 10**400):
