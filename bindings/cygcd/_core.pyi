@@ -985,8 +985,9 @@ class IOChannel:
         queue: Queue | None = None,
     ) -> None:
         """Reads up to `length` bytes, to the end of file at most. `offset` counts from the descriptor's position at
-        the channel's creation, and is for IO_RANDOM only. handler(done, data, error): bytes, an errno or 0, and
-        True on the last call; it runs on `queue`, or the channel's. RuntimeError: after close().
+        the channel's creation, and is for IO_RANDOM only: a stream goes on where it is. handler(done, data, error):
+        bytes, an errno or 0, and True on the last call; it runs on `queue`, or the channel's. RuntimeError: after
+        close().
 
         See dispatch_io_read.
         """

@@ -57,8 +57,9 @@ void bind_operations(py::class_<py_channel>& type) {
         },
         py::arg("length"), py::arg("handler"), py::arg("offset") = 0, py::arg("queue") = py::none(),
         "Reads up to `length` bytes, to the end of file at most. `offset` counts from the descriptor's position at\n"
-        "the channel's creation, and is for IO_RANDOM only. handler(done, data, error): bytes, an errno or 0, and\n"
-        "True on the last call; it runs on `queue`, or the channel's. RuntimeError: after close().\n\n"
+        "the channel's creation, and is for IO_RANDOM only: a stream goes on where it is. handler(done, data, error):\n"
+        "bytes, an errno or 0, and True on the last call; it runs on `queue`, or the channel's. RuntimeError: after\n"
+        "close().\n\n"
         "See dispatch_io_read.");
     type.def(
         "write",

@@ -73,7 +73,7 @@ public:
     [[nodiscard]] io_channel retain() const { return io_channel{object_.retain()}; }
 
     /// Reads up to `length` bytes, to the end of file at most. `offset` counts from the descriptor's position at the
-    /// channel's creation, and is for random access only.
+    /// channel's creation, and is for random access only: a stream goes on where it is.
     /// @throws std::logic_error after close(). @throws std::system_error if the descriptor is not open for reading.
     /// @throws std::invalid_argument for a negative offset. @see dispatch_io_read
     template <std::invocable<bool, const data&, int> F>
@@ -82,7 +82,7 @@ public:
                                       detail::chunk_callback(std::forward<F>(handler)));
     }
 
-    /// Writes all the bytes. The handler's `chunk` is what is still to be written.
+    /// Writes all the bytes. The handler's `chunk` is what is still to be written; `offset` as for read().
     /// @throws std::logic_error after close(). @throws std::system_error if the descriptor is not open for writing.
     /// @throws std::invalid_argument for a negative offset.
     /// @note Linux: SIGPIPE gets a handler that does nothing, unless the program has set its own disposition, so that

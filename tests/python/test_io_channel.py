@@ -153,6 +153,17 @@ def test_random_offsets_count_from_the_position_at_creation(file):
     assert gone.wait(LIMIT)
 
 
+def test_stream_ignores_offsets(file):
+    channel, gone = closed([file, cygcd.IO_STREAM])
+    one, two = Result(), Result()
+    channel.read(10, one, offset=500)
+    channel.read(10, two, offset=0)
+    assert one.wait().data == CONTENT[:10]
+    assert two.wait().data == CONTENT[10:20]
+    channel.close()
+    assert gone.wait(LIMIT)
+
+
 def test_barrier_runs_between_the_operations(file):
     channel, gone = closed([file])
     log = []
