@@ -93,8 +93,8 @@ def test_main_thread_answers_signals(alarm):
     queue = cygcd.Queue()
     gate = threading.Event()
     queue.run_async(lambda: gate.wait(LIMIT))
-    alarm()
     with pytest.raises(Alarm):
+        alarm()
         cygcd.apply(2, lambda _: None, queue)
     gate.set()
     seen = []

@@ -148,8 +148,8 @@ def test_dropping_an_entered_group_is_harmless():
 def test_wait_on_the_main_thread_answers_signals(alarm):
     group = cygcd.Group()
     group.enter()
-    alarm()
     with pytest.raises(Alarm):
+        alarm()
         group.wait()
     group.leave()
     assert group.wait(0)

@@ -74,8 +74,8 @@ def test_errors_of_items_reach_the_unraisable_hook(unraisable):
 
 
 def test_run_main_answers_signals(alarm):
-    alarm()
     with pytest.raises(Alarm):
+        alarm()
         cygcd.run_main()
     serve()
 
@@ -129,8 +129,8 @@ def test_keyboard_interrupt_ends_a_program_in_run_main():
         import os, signal, threading, cygcd
         # A program started in the background may have inherited that it is ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
             cygcd.run_main()
         except KeyboardInterrupt:
             print("interrupted")

@@ -260,8 +260,8 @@ def test_keyboard_interrupt_ends_every_wait_of_the_main_thread(wait):
             queue = cygcd.Queue()
             queue.run_async(lambda: release.wait(10))
             return queue
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
             {wait}
         except KeyboardInterrupt:
             print("interrupted")

@@ -108,8 +108,8 @@ def test_waiting_on_the_main_thread_answers_signals(alarm):
     thread = threading.Thread(target=once, args=(lambda: (started.set(), gate.wait(LIMIT)),))
     thread.start()
     assert started.wait(LIMIT)
-    alarm()
     with pytest.raises(Alarm):
+        alarm()
         once(lambda: None)
     gate.set()
     thread.join(LIMIT)

@@ -410,8 +410,8 @@ def test_blocking_call_on_the_main_thread_answers_signals(alarm):
     queue = cygcd.Queue()
     gate = threading.Event()
     queue.run_async(lambda: gate.wait(LIMIT))
-    alarm()
     with pytest.raises(Alarm):
+        alarm()
         queue.run_sync(lambda: None)
     gate.set()
     assert queue.run_sync(lambda: 1) == 1

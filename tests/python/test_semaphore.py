@@ -125,8 +125,8 @@ def test_ping_pong():
 
 def test_wait_on_the_main_thread_answers_signals(alarm):
     semaphore = cygcd.Semaphore()
-    alarm()
     with pytest.raises(Alarm):
+        alarm()
         semaphore.wait()
     assert semaphore.wait(0) is False
     semaphore.signal()
