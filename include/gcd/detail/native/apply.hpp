@@ -124,9 +124,9 @@ struct apply_helper : work {
 
 /// The loop on this thread and on the pool's. True if it was given up.
 GCD_HIDDEN inline bool run_apply(std::size_t iterations, lane* on, loop_body& body, const give_up* ask) {
-    pool& workers = *on->home;
     const unsigned level = pool_level(on);
-    const std::size_t width = workers.limit.load(std::memory_order_relaxed);
+    pool& workers = on->home->of_level(level);
+    const std::size_t width = workers.limit->load(std::memory_order_relaxed);
     const std::size_t helpers = std::min(iterations, std::max<std::size_t>(width, 2)) - 1;
     auto* loop = new apply_loop{.body = &body,
                                 .queue = on,

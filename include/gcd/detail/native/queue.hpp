@@ -174,10 +174,11 @@ template <class Object> struct in_use {
 /// Submits work to the queue that it was accepted for.
 [[gnu::always_inline]] inline void submit(work* item) {
     lane* onto = as_lane(item->queue);
+    const unsigned level = level_of(onto->qos);
     if (onto->kind == object_kind::global_queue)
-        onto->home->submit(item, level_of(onto->qos));
+        onto->home->of_level(level).submit(item, level);
     else
-        push_item(onto, item, level_of(onto->qos));
+        push_item(onto, item, level);
 }
 
 [[noreturn, gnu::noinline]] GCD_HIDDEN inline void refuse(queue_object* queue, const char* what, work* item) {

@@ -145,7 +145,7 @@ inline void pass_behind(lane* of, unsigned known, worker& on) {
     of->state.fetch_or(known, std::memory_order_release);
     of->token.queue = nullptr;
     work* token = &of->token;
-    of->home->submit_own(on, &token, 1, pool_level(of));
+    on.owner->submit_own(on, &token, 1, pool_level(of));
 }
 
 /// The lane goes over to a thread that waits for it, which has been taken out of its list. False if it has given up;
@@ -283,7 +283,7 @@ GCD_HIDDEN inline void drain_batch(lane* of, work* node, const drain_frame& in) 
     } while (count < most && !is_barrier(node) && node->kind != work_kind::waiter);
     of->state.fetch_add(count * lane::one_reader, std::memory_order_acq_rel);
     worker& on = *in.on;
-    if (count > 1) of->home->submit_own(on, batch + 1, count - 1, pool_level(of));
+    if (count > 1) on.owner->submit_own(on, batch + 1, count - 1, pool_level(of));
     if (more)
         pass_behind(of, lane::dirty, on);
     else if (const unsigned known = leave(of))

@@ -155,10 +155,12 @@ GCD_HIDDEN inline void schedule(lane* ready) {
     if (ready->kind == object_kind::main_queue) return wake_main(ready);
     lane* target = target_lane(ready);
     ready->token.queue = target;
-    if (target == nullptr)
-        ready->home->submit_ready(&ready->token, pool_level(ready));
-    else
+    if (target == nullptr) {
+        const unsigned level = pool_level(ready);
+        ready->home->of_level(level).submit_ready(&ready->token, level);
+    } else {
         push(target, &ready->token, level_of(ready->qos));
+    }
 }
 
 /// A list has become non-empty.

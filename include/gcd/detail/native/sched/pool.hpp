@@ -5,7 +5,8 @@
 /// The threads that run items: how items reach them, how they park, and how many there are.
 ///
 /// Items come through one list for each level of QoS, or straight from the worker that submits them: into its slot, or
-/// its ring, from which others may take.
+/// its ring, from which others may take. Utility and background have pools of their own, with nicer threads; how many
+/// may run is reckoned over all of them.
 ///
 /// `status` counts the workers by state: running (neither parked nor counted out by a blocking call), searching (among
 /// the running), parked. A worker that finds nothing searches for a while, one at a time, and parks.
@@ -35,7 +36,7 @@
 
 namespace gcd::inline GCD_ABI::detail::native {
 
-/// The order in which the pool takes items; the highest first.
+/// The order in which a pool takes items, the highest first; those below the usual one have pools of their own.
 enum : unsigned { level_background, level_utility, level_default, level_initiated, level_interactive, levels };
 
 GCD_HIDDEN inline unsigned level_of(gcd::qos value) noexcept {
@@ -58,7 +59,17 @@ struct GCD_VISIBLE pool {
     /// How long a thread that is one too many stays parked.
     static constexpr std::int64_t spare_time = 5'000'000'000;
 
-    explicit pool(unsigned width) noexcept : limit{width}, generation{fork_generation.load(std::memory_order_relaxed)} {}
+    /// The first pool.
+    explicit pool(unsigned width) noexcept : pool{nullptr, 0, &first_limit} { first_limit = width; }
+    /// One for lower levels.
+    pool(pool& above, int how_nice) noexcept : pool{&above, how_nice, above.limit} {}
+
+    /// The pool whose threads take items of that level. Made at its first use; never destroyed.
+    pool& of_level(unsigned level) {
+        if (level >= level_default) [[likely]]
+            return *this;
+        return lower_pool(level);
+    }
 
     // --- submitting: any thread -----------------------------------------------------------------------------------
 
@@ -112,8 +123,20 @@ struct GCD_VISIBLE pool {
     }
 
     void set_limit(unsigned width) noexcept {
-        limit.store(width, std::memory_order_relaxed);
+        limit->store(width, std::memory_order_relaxed);
         if (has_work()) notify();
+    }
+
+    /// How many of this pool's threads may run: what those above leave, but one at least, so that a lower level gets on,
+    /// if slowly, while higher ones keep every processor busy.
+    [[nodiscard]] unsigned width() const noexcept {
+        const unsigned all = limit->load(std::memory_order_relaxed);
+        if (higher == nullptr) [[likely]]
+            return all;
+        unsigned used = 0;
+        for (const pool* seen = higher; seen != nullptr; seen = seen->higher)
+            used += running(seen->status.load(std::memory_order_relaxed));
+        return used < all ? all - used : 1;
     }
 
     // --- a worker's life, in pool.ipp -----------------------------------------------------------------------------
@@ -142,8 +165,14 @@ struct GCD_VISIBLE pool {
     char apart_from_queued[64];
     /// Workers by state, see above. All changes seq_cst.
     std::atomic<std::uint64_t> status{0};
-    /// How many may run at once.
-    std::atomic<unsigned> limit;
+    /// How many may run at once, in all pools. Relaxed.
+    std::atomic<unsigned>* const limit;
+    std::atomic<unsigned> first_limit{0}; ///< the first pool's, for all of them
+    /// The pool of the next higher levels, and how nice the threads of this one are: for life, as a thread that has become
+    /// nicer can't go back. The first pool has those of the levels below the usual one.
+    pool* const higher;
+    const int nice;
+    std::atomic<pool*> lower[level_default] = {};
     /// Workers that are to park because too many run; set by the monitor, taken down by them. Relaxed: a hint.
     std::atomic<unsigned> surplus{0};
     const unsigned generation;
@@ -162,10 +191,16 @@ struct GCD_VISIBLE pool {
     bool monitor_started = false; ///< under the lock
 
 private:
+    pool(pool* above, int how_nice, std::atomic<unsigned>* shared_limit) noexcept
+        : limit{shared_limit}, higher{above}, nice{how_nice},
+          generation{fork_generation.load(std::memory_order_relaxed)} {}
+
+    pool& lower_pool(unsigned level);
+
     void notify() noexcept {
         const std::uint64_t seen = status.load(std::memory_order_seq_cst);
         if (searching(seen) != 0) return;
-        if (running(seen) >= limit.load(std::memory_order_relaxed)) return arm_monitor();
+        if (running(seen) >= width()) return arm_monitor();
         wake_one(false);
     }
 

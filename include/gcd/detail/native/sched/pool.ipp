@@ -144,7 +144,7 @@ inline work* pool::next(worker& self) noexcept {
 inline bool pool::begin_search() noexcept {
     std::uint64_t seen = status.load(std::memory_order_relaxed);
     do {
-        if (searching(seen) != 0 || running(seen) > limit.load(std::memory_order_relaxed)) return false;
+        if (searching(seen) != 0 || running(seen) > width()) return false;
     } while (!status.compare_exchange_weak(seen, seen + one_searching, std::memory_order_seq_cst));
     return true;
 }
@@ -174,7 +174,7 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
         self.wake.store(0, std::memory_order_relaxed);
         self.is_parked = true;
         self.next_parked = std::exchange(first_parked, &self);
-        spare = threads > limit.load(std::memory_order_relaxed);
+        spare = threads > width();
         status.fetch_add(one_parked - one_running - (was_searching ? one_searching : 0), std::memory_order_seq_cst);
     }
     const auto leave_list = [this, &self] {
@@ -186,7 +186,7 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
     const std::uint64_t now = status.load(std::memory_order_seq_cst);
     if (searching(now) == 0 && has_work()) {
         // Too many run, or it stands in a slot that its owner will look into: the monitor sees to it that somebody does.
-        if (running(now) >= limit.load(std::memory_order_relaxed) || !has_work_to_take()) {
+        if (running(now) >= width() || !has_work_to_take()) {
             arm_monitor();
         } else {
             const std::lock_guard hold{lock};
@@ -222,7 +222,7 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
     {
         const std::lock_guard hold{lock};
         const std::uint64_t seen = status.load(std::memory_order_seq_cst);
-        if (!beyond_limit && (searching(seen) != 0 || running(seen) >= limit.load(std::memory_order_relaxed))) return;
+        if (!beyond_limit && (searching(seen) != 0 || running(seen) >= width())) return;
         woken = first_parked;
         if (woken == nullptr) {
             if (threads < most_threads) start_thread();
@@ -273,7 +273,8 @@ inline void pool::run(worker& self) {
 struct pool_threads {
     static void* work(void* context) {
         auto* self = static_cast<worker*>(context);
-        ::pthread_setname_np(::pthread_self(), "gcd-worker");
+        ::pthread_setname_np(::pthread_self(), name_of(*self->owner));
+        if (self->owner->nice != 0) static_cast<void>(::nice(self->owner->nice));
         thread_state* state = this_thread();
         if (state == nullptr) return nullptr;
         state->as_worker = self;
@@ -282,6 +283,11 @@ struct pool_threads {
         self->owner->run(*self);
         state->as_worker = nullptr;
         return nullptr;
+    }
+
+    static const char* name_of(const pool& of) noexcept {
+        if (of.higher == nullptr) return "gcd-worker";
+        return of.higher->higher == nullptr ? "gcd-utility" : "gcd-background";
     }
 
     static void* watch(void* context) {
@@ -396,17 +402,17 @@ inline void pool::monitor() {
             continue;
         }
         const std::uint64_t seen = status.load(std::memory_order_seq_cst);
-        const unsigned width = limit.load(std::memory_order_relaxed);
+        const unsigned allowed = width();
         const unsigned count = made.load(std::memory_order_acquire);
         std::uint64_t taken = 0;
         for (unsigned i = 0; i < count; ++i)
             taken += workers[i].load(std::memory_order_acquire)->taken.load(std::memory_order_relaxed);
         const bool moved = std::exchange(taken_before, taken) != taken;
-        if (moved && running(seen) <= width) {
+        if (moved && running(seen) <= allowed) {
             quiet = 0;
             continue;
         }
-        if (searching(seen) == 0 && running(seen) < width) {
+        if (searching(seen) == 0 && running(seen) < allowed) {
             wake_one(false);
             continue;
         }
@@ -417,12 +423,12 @@ inline void pool::monitor() {
                 is_on_cpu(each))
                 ++on_cpu;
         }
-        surplus.store(on_cpu > width ? on_cpu - width : 0, std::memory_order_relaxed);
+        surplus.store(on_cpu > allowed ? on_cpu - allowed : 0, std::memory_order_relaxed);
         if (moved) {
             quiet = 0;
             continue;
         }
-        if (on_cpu >= width || searching(seen) != 0) continue;
+        if (on_cpu >= allowed || searching(seen) != 0) continue;
         if (on_cpu == 0) {
             for (unsigned more = running(seen); more != 0 && has_work(); --more) wake_one(true);
         } else if (++quiet >= ticks_for_one) {
@@ -432,7 +438,19 @@ inline void pool::monitor() {
     }
 }
 
-// --- the process' pool --------------------------------------------------------------------------------------------
+// --- the process' pools -------------------------------------------------------------------------------------------
+
+[[gnu::noinline]] inline pool& pool::lower_pool(unsigned level) {
+    constexpr int niceness[level_default] = {19, 10};
+    static_assert(level_background == 0 && level_utility == 1);
+    pool* known = lower[level].load(std::memory_order_acquire);
+    if (known != nullptr) return *known;
+    pool& above = level + 1 == level_default ? *this : lower_pool(level + 1);
+    auto* fresh = new pool{above, niceness[level]};
+    if (lower[level].compare_exchange_strong(known, fresh, std::memory_order_acq_rel)) return *fresh;
+    delete fresh;
+    return *known;
+}
 
 GCD_HIDDEN inline void forget_pool() noexcept;
 
