@@ -91,10 +91,12 @@ private:
     static inline unsigned long identity_ = 0;
 };
 
-// Never inlined, so that the unwinder meets this frame, and parks, before it can meet a noexcept one.
+// Never inlined, so that the unwinder meets this frame, and parks, before it can meet a noexcept one. A thread that waits
+// for the GIL needs no other one in its place, which would only wait for it too.
 [[gnu::noinline]] inline PyGILState_STATE acquire_gil() {
     if (is_finalizing() && !main_thread::is_current()) park();
     park_on_unwind guard;
+    const gcd::waiting_for_lock waiting;
     const PyGILState_STATE state = PyGILState_Ensure();
     guard.disarm();
     return state;
@@ -103,6 +105,7 @@ private:
 [[gnu::noinline]] inline void restore_gil(PyThreadState* state) {
     if (is_finalizing() && !main_thread::is_current()) park();
     park_on_unwind guard;
+    const gcd::waiting_for_lock waiting;
     PyEval_RestoreThread(state);
     guard.disarm();
 }

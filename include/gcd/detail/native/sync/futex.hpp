@@ -29,12 +29,15 @@ namespace gcd::inline GCD_ABI::detail::native {
 #endif
 }
 
-/// Waiting in the hope that it is short: about a microsecond of pauses, then yields, never longer than `limit`
-/// nanoseconds in all. Who is waited for may be runnable on this very processor, so the pauses must not go on.
+/// Until when (CLOCK_MONOTONIC) yielding is not worth it: the processors are shared with others that use them up, and a
+/// yield costs a whole slice of time. Relaxed: a hint.
+GCD_VISIBLE inline constinit std::atomic<std::int64_t> crowded_until{0};
+
+/// Waiting in the hope that it is short: about a microsecond of pauses, then yields, up to 20 microseconds in all. Who is
+/// waited for may be runnable on this very processor, so the pauses must not go on; and where a yield turns out to be
+/// long, waits are left to the kernel for a while.
 class brief_wait {
 public:
-    explicit brief_wait(std::int64_t limit = usual) noexcept : limit_{limit} {}
-
     /// False once it has lasted long enough.
     bool again() noexcept {
         if (rounds_ < pauses) {
@@ -43,18 +46,26 @@ public:
             return true;
         }
         const std::int64_t now = read_clock(CLOCK_MONOTONIC);
-        if (end_ == 0) end_ = now + limit_;
+        if (end_ == 0) {
+            if (now < crowded_until.load(std::memory_order_relaxed)) return false;
+            end_ = now + limit;
+        } else if (now - last_ > long_yield) {
+            crowded_until.store(now + crowded_time, std::memory_order_relaxed);
+            return false;
+        }
         if (now >= end_) return false;
+        last_ = now;
         ::sched_yield();
         return true;
     }
 
-    static constexpr std::int64_t usual = 20'000;
-
 private:
     static constexpr int pauses = 10;
-    std::int64_t limit_;
+    static constexpr std::int64_t limit = 20'000;
+    static constexpr std::int64_t long_yield = 200'000;
+    static constexpr std::int64_t crowded_time = 20'000'000;
     std::int64_t end_ = 0;
+    std::int64_t last_ = 0;
     int rounds_ = 0;
 };
 
