@@ -110,14 +110,6 @@ struct GCD_VISIBLE queue_object : object {
     std::shared_ptr<void> context;
     std::function<void()> finalizer;
     std::map<const void*, std::shared_ptr<void>> specifics;
-    /// Items submitted, and items run; counted by an engine that has no other way to tell. Relaxed: they only say
-    /// whether a sync is likely to have its turn at once, and a thread sees its own submissions. On cache lines of
-    /// their own: one is written by those who submit, the other by those who run.
-    char apart_from_submitted[64];
-    std::atomic<long> submitted{0};
-    char apart_from_ran[64];
-    std::atomic<long> ran{0};
-    char apart_from_others[64];
 
     queue_object(object_kind of, std::string_view name, bool may_run_side_by_side)
         : object{of}, label{name}, wary{of == object_kind::main_queue}, concurrent{may_run_side_by_side},

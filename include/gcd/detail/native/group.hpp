@@ -99,25 +99,39 @@ GCD_HIDDEN inline void submit_notifications(group_object* group) {
     }
 }
 
+/// Submits the notifications if taking `by` away, which is the caller's, would leave nothing. Gives the state afterwards,
+/// in which there are none or others are entered: nobody else can take the count to zero meanwhile.
+[[gnu::noinline]] GCD_HIDDEN inline std::uint64_t settle(group_object* group, std::uint64_t by) {
+    const std::lock_guard hold{group->lock};
+    if ((group->state.load(std::memory_order_relaxed) & group_object::count_mask) == by) submit_notifications(group);
+    return group->state.load(std::memory_order_relaxed);
+}
+
+/// The state with `less` taken from it. At zero those who wait are let go.
+[[gnu::always_inline]] inline std::uint64_t lowered(std::uint64_t seen, std::uint64_t less) noexcept {
+    const std::uint64_t next = seen - less;
+    if ((next & (group_object::count_mask | group_object::waited)) != group_object::waited) [[likely]]
+        return next;
+    return (next & ~(group_object::waited | group_object::zeros_mask)) |
+           ((next + group_object::one_zero) & group_object::zeros_mask);
+}
+
+/// After the change from `seen` to `next`.
+[[gnu::always_inline]] inline void end_at_zero(group_object* group, std::uint64_t seen, std::uint64_t next) {
+    if ((next & group_object::count_mask) != 0) return;
+    if ((next & group_object::kept) == 0) return destroy(group);
+    if ((seen & group_object::waited) != 0) sys::futex_wake(&group->upper_half(), most_sleepers);
+}
+
 GCD_HIDDEN inline void group_count_down(group_object* group, std::uint64_t by) {
     std::uint64_t seen = group->state.load(std::memory_order_relaxed);
     std::uint64_t next = 0;
     do {
-        while ((seen & group_object::count_mask) == by && (seen & group_object::notified) != 0) {
-            // Nobody else takes the count to zero, as `by` of it is ours.
-            const std::lock_guard hold{group->lock};
-            if ((group->state.load(std::memory_order_relaxed) & group_object::count_mask) == by)
-                submit_notifications(group);
-            seen = group->state.load(std::memory_order_relaxed);
-        }
-        next = seen - by;
-        if ((next & (group_object::count_mask | group_object::waited)) == group_object::waited)
-            next = (next & ~(group_object::waited | group_object::zeros_mask)) |
-                   ((next + group_object::one_zero) & group_object::zeros_mask);
+        if ((seen & group_object::notified) != 0) [[unlikely]]
+            seen = settle(group, by);
+        next = lowered(seen, by);
     } while (!group->state.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed));
-    if ((next & group_object::count_mask) != 0) return;
-    if ((next & group_object::kept) == 0) return destroy(group);
-    if ((seen & group_object::waited) != 0) sys::futex_wake(&group->upper_half(), most_sleepers);
+    end_at_zero(group, seen, next);
 }
 
 GCD_HIDDEN inline void group_enter(group_object* group) {
@@ -130,14 +144,20 @@ GCD_HIDDEN inline void group_enter(group_object* group) {
     throw std::logic_error("gcd::group::enter: entered too often without a leave()");
 }
 
+/// The entry and its part of the count go in one step; with notifications the entry first, so that this part is nobody
+/// else's while they are submitted.
 GCD_HIDDEN inline void group_leave(group_object* group) {
     static_cast<void>(checked(group, "gcd::group::leave"));
     std::uint64_t seen = group->state.load(std::memory_order_relaxed);
+    std::uint64_t next = 0;
     do {
         if (group_object::entries(seen) == 0)
             throw std::logic_error("gcd::group::leave: nothing is entered; each leave() needs an enter()");
-    } while (!group->state.compare_exchange_weak(seen, seen - group_object::one_entry, std::memory_order_relaxed));
-    group_count_down(group, 1);
+        next = (seen & group_object::notified) != 0 ? seen - group_object::one_entry
+                                                    : lowered(seen, group_object::one_entry + group_object::one);
+    } while (!group->state.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+    if ((seen & group_object::notified) != 0) return group_count_down(group, 1);
+    end_at_zero(group, seen, next);
 }
 
 GCD_HIDDEN inline void group_async(group_object* group, queue_object* queue, work* item) {

@@ -47,6 +47,22 @@ struct GCD_HIDDEN memory {
     static void deallocate(void* pointer, std::size_t) noexcept { ::operator delete(pointer); }
 };
 
+/// A queue's state with what libdispatch can't be asked for.
+struct GCD_VISIBLE counted_queue : queue_object {
+    using queue_object::queue_object;
+
+    /// Items submitted, and items run. Relaxed: they only say whether a sync is likely to have its turn at once, and a
+    /// thread sees its own submissions. On cache lines of their own: one is written by those who submit, the other by
+    /// those who run.
+    char apart_from_submitted[64];
+    std::atomic<long> submitted{0};
+    char apart_from_ran[64];
+    std::atomic<long> ran{0};
+    char apart_from_others[64];
+};
+
+GCD_HIDDEN inline counted_queue* as_counted(queue_object* queue) noexcept { return static_cast<counted_queue*>(queue); }
+
 GCD_HIDDEN void group_count_down(group_object* group);
 GCD_HIDDEN void retain(group_object* group) noexcept;
 GCD_HIDDEN void release(group_object* group) noexcept;
@@ -94,7 +110,7 @@ GCD_HIDDEN inline void drop_retired_targets(queue_object* queue) {
 
 /// The dispatch queue is gone, and nothing can look at the state any more.
 GCD_HIDDEN inline void end_queue(void* context) noexcept {
-    auto* queue = static_cast<queue_object*>(context);
+    counted_queue* queue = as_counted(static_cast<queue_object*>(context));
     dispatch::orders_after(queue);
     drop_retired_targets(queue);
     if (queue_object* target = queue->target.load(std::memory_order_relaxed)) let_go(target);
@@ -102,7 +118,7 @@ GCD_HIDDEN inline void end_queue(void* context) noexcept {
     delete queue;
 }
 
-GCD_HIDDEN inline void attach_state(std::unique_ptr<queue_object> state) {
+GCD_HIDDEN inline void attach_state(std::unique_ptr<counted_queue> state) {
     queue_object* attached = state.release();
     dispatch::orders_before(attached);
     dispatch::set_specific(attached->native, dispatch::state_key(), attached, &end_queue);
@@ -159,7 +175,7 @@ GCD_HIDDEN inline queue_object* queue_create(const queue_config& config) {
     check_qos(config.qos, config.relative_priority);
     if (config.has_target) check_depth(checked(config.target, "gcd::queue: target"));
     begin_use("gcd::queue");
-    auto state = std::make_unique<queue_object>(object_kind::queue, config.label, config.concurrent);
+    auto state = std::make_unique<counted_queue>(object_kind::queue, config.label, config.concurrent);
     queue_object* queue = state.get();
     queue->qos = config.qos;
     queue->relative_priority = config.relative_priority;
@@ -194,7 +210,7 @@ GCD_HIDDEN inline queue_object* state_of(void* native, object_kind kind, bool co
     const std::lock_guard hold{topology_lock};
     if (queue_object* known = attached_state(native)) return known;
     const char* label = dispatch::queue_label(native);
-    auto state = std::make_unique<queue_object>(kind, label != nullptr ? label : "", concurrent);
+    auto state = std::make_unique<counted_queue>(kind, label != nullptr ? label : "", concurrent);
     queue_object* queue = state.get();
     queue->native = native;
     queue->qos = kind == object_kind::global_queue
@@ -261,7 +277,7 @@ template <bool Counted> GCD_HIDDEN void run_work(void* context) noexcept {
     {
         const std::conditional_t<Counted, scoped_frame, handler_frame> inside{item->queue, item->exclusive};
         item->fn(item, op::run);
-        if constexpr (Counted) inside.queue->ran.fetch_add(1, std::memory_order_relaxed);
+        if constexpr (Counted) as_counted(inside.queue)->ran.fetch_add(1, std::memory_order_relaxed);
     }
     if (group != nullptr) {
         group_count_down(group);
@@ -273,7 +289,7 @@ template <bool Counted> GCD_HIDDEN void run_work(void* context) noexcept {
 [[gnu::always_inline]] inline void submit(work* item) {
     queue_object* queue = item->queue;
     if (queue->kind != object_kind::queue) return dispatch::async(queue->native, item, &run_work<false>);
-    queue->submitted.fetch_add(1, std::memory_order_relaxed);
+    as_counted(queue)->submitted.fetch_add(1, std::memory_order_relaxed);
     dispatch::async(queue->native, item, &run_work<true>);
 }
 
@@ -301,7 +317,7 @@ GCD_HIDDEN inline void queue_barrier_async(queue_object* queue, work* item) {
     accept(queue, "gcd::queue::barrier_async", item);
     if (queue->kind != object_kind::queue) return submit(item);
     item->exclusive = queue->concurrent;
-    queue->submitted.fetch_add(1, std::memory_order_relaxed);
+    as_counted(queue)->submitted.fetch_add(1, std::memory_order_relaxed);
     dispatch::barrier_async(queue->native, item, &run_work<true>);
 }
 
@@ -407,7 +423,7 @@ GCD_HIDDEN inline queue_object* workloop_create(std::string_view label, bool ina
     check_label(label);
     check_frequency(frequency);
     begin_use("gcd::workloop");
-    auto state = std::make_unique<queue_object>(object_kind::workloop, label, false);
+    auto state = std::make_unique<counted_queue>(object_kind::workloop, label, false);
     queue_object* queue = state.get();
     queue->born_inactive = inactive;
     queue->inactive.store(inactive, std::memory_order_relaxed);

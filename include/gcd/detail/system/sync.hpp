@@ -151,7 +151,8 @@ template <bool Exclusive> GCD_HIDDEN bool is_idle(queue_object* queue) {
     if (queue->kind == object_kind::global_queue) return true; // a sync there never waits
     return queue->kind == object_kind::queue && !(Exclusive && queue->concurrent) &&
            !queue->taken.load(std::memory_order_relaxed) &&
-           queue->ran.load(std::memory_order_relaxed) == queue->submitted.load(std::memory_order_relaxed) &&
+           as_counted(queue)->ran.load(std::memory_order_relaxed) ==
+               as_counted(queue)->submitted.load(std::memory_order_relaxed) &&
            !queue->shared.load(std::memory_order_relaxed) && queue->target.load(std::memory_order_relaxed) == nullptr &&
            !is_suspended(queue);
 }

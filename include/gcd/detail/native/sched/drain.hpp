@@ -102,6 +102,14 @@ GCD_HIDDEN inline bool pay_held_back(worker& on) {
     item->fn(item, op::run);
 }
 
+/// As above, with nothing further out: the worker's own frame serves.
+[[gnu::always_inline]] inline void run_outermost(lane* of, work* item, worker& on) {
+    pay_others(&on, item->group, of);
+    on.outermost.queue = of;
+    item->fn(item, op::run);
+    on.outermost.queue = nullptr;
+}
+
 // --- taking the token and giving it up ----------------------------------------------------------------------------
 
 /// The lists that have become dirty since the last look.
@@ -175,10 +183,35 @@ enum class stop : unsigned char { none, put_down, elsewhere };
 
 GCD_HIDDEN void drain(lane* of, const drain_frame& in);
 
-/// One item at a time, in place. A workloop takes the highest level first.
+/// Items that stand first in a list, one after the other, in place, until something else is first or has to be looked at.
+/// True if the list still has nodes; `last` is the node that ran last.
+GCD_HIDDEN inline bool run_row(lane* of, work_list& list, work*& last, const drain_frame& in, unsigned& budget) {
+    const std::uint64_t look_closer =
+        lane::suspended | lane::inactive_bit | (of->by_level != nullptr ? std::uint64_t{lane::all_dirty} : 0U);
+    const queue_object* target = of->target.load(std::memory_order_relaxed);
+    work* node = last;
+    for (;;) {
+        group_object* group = node->group;
+        pay_others(in.on, group, of);
+        node->fn(node, op::run);
+        const bool more = list.detach(node);
+        leave_group(in.on, group);
+        last = node;
+        if (!more || node == in.until) return more;
+        node = list.first();
+        if (--budget == 0 || node->kind != work_kind::item || is_inherited(of) ||
+            (of->state.load(std::memory_order_acquire) & look_closer) != 0 ||
+            of->target.load(std::memory_order_relaxed) != target || (in.of != nullptr && in.is_stopped()))
+            return true;
+    }
+}
+
+/// One item at a time. A workloop takes the highest level first.
 GCD_HIDDEN inline void drain_serial(lane* of, const drain_frame& in) {
     unsigned known = take_dirty(of);
     unsigned budget = drain_budget;
+    // One for all its items, as they are all the same seen from inside.
+    const scoped_frame inside{of, false};
     for (;;) {
         if (known == 0 && (known = leave(of)) == 0) return;
         // In the child of a fork that an item has made, the rest is the parent's.
@@ -192,7 +225,7 @@ GCD_HIDDEN inline void drain_serial(lane* of, const drain_frame& in) {
             continue;
         case stop::elsewhere: return pass_on(of, known);
         }
-        if (budget-- == 0) {
+        if (budget == 0) {
             if (in.others_wait()) return pass_on(of, known);
             budget = drain_budget;
         }
@@ -202,27 +235,19 @@ GCD_HIDDEN inline void drain_serial(lane* of, const drain_frame& in) {
         work* node = list.first();
         bool more = false;
         waiter* waits = nullptr;
-        switch (node->kind) {
-        case work_kind::item: {
-            group_object* group = node->group;
-            run_item(of, node, in.on);
+        if (node->kind == work_kind::item) [[likely]] {
+            more = run_row(of, list, node, in, budget);
+        } else {
+            --budget;
             more = list.detach(node);
-            leave_group(in.on, group);
-            break;
-        }
-        case work_kind::borrowed:
-            more = list.detach(node);
-            pay_others(in.on, nullptr, of);
-            node->fn(node, op::run);
-            break;
-        case work_kind::token:
-            more = list.detach(node);
-            drain(static_cast<lane_token*>(node)->of, {of, &in, in.on});
-            break;
-        case work_kind::waiter:
-            waits = static_cast<waiter*>(node);
-            more = list.detach(node);
-            break;
+            if (node->kind == work_kind::borrowed) {
+                pay_others(in.on, nullptr, of);
+                node->fn(node, op::run);
+            } else if (node->kind == work_kind::token) {
+                drain(static_cast<lane_token*>(node)->of, {of, &in, in.on});
+            } else {
+                waits = static_cast<waiter*>(node);
+            }
         }
         if (!more) known &= ~(1U << level);
         if (waits != nullptr && hand_over(of, waits, known)) return;
@@ -358,7 +383,7 @@ GCD_HIDDEN inline void run_pooled(work* item, worker& on) {
         drain(child, {of, nullptr, &on});
     } else {
         group_object* group = item->group;
-        run_item(of, item, &on);
+        run_outermost(of, item, on);
         leave_group(&on, group);
         if (of->kind == object_kind::global_queue) return;
     }

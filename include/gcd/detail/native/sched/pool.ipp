@@ -280,7 +280,9 @@ struct pool_threads {
         state->as_worker = self;
         ::pthread_getcpuclockid(::pthread_self(), &self->cpu_clock);
         self->thread.store(static_cast<pid_t>(::syscall(SYS_gettid)), std::memory_order_release);
+        self->outermost.enter();
         self->owner->run(*self);
+        self->outermost.leave();
         state->as_worker = nullptr;
         return nullptr;
     }

@@ -5,6 +5,7 @@
 /// What a worker of the pool owns.
 
 #include <gcd/config.hpp>
+#include <gcd/detail/held.hpp>
 #include <gcd/detail/native/sched/ring.hpp>
 #include <gcd/detail/types.hpp>
 #include <gcd/detail/work.hpp>
@@ -63,6 +64,8 @@ struct worker {
 
     held_back held;
     unsigned turns = 0;
+    /// The frame of an item that the pool has run on its own; without a queue otherwise. Linked as long as the thread is.
+    frame outermost{nullptr, false, nullptr, nullptr};
 };
 
 } // namespace gcd::inline GCD_ABI::detail::native
