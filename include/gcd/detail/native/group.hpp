@@ -162,10 +162,7 @@ GCD_HIDDEN inline void group_leave(group_object* group) {
 
 GCD_HIDDEN inline void group_async(group_object* group, queue_object* queue, work* item) {
     accept(queue, "gcd::group::run_async", item);
-    if (group == nullptr) {
-        drop(item);
-        throw_moved_from("gcd::group::run_async");
-    }
+    static_cast<void>(checked_or_drop(group, "gcd::group::run_async", item));
     group->state.fetch_add(group_object::one, std::memory_order_relaxed);
     item->group = group;
     submit(item);
@@ -173,10 +170,7 @@ GCD_HIDDEN inline void group_async(group_object* group, queue_object* queue, wor
 
 GCD_HIDDEN inline void group_notify(group_object* group, queue_object* queue, work* item) {
     accept(queue, "gcd::group::notify", item);
-    if (group == nullptr) {
-        drop(item);
-        throw_moved_from("gcd::group::notify");
-    }
+    static_cast<void>(checked_or_drop(group, "gcd::group::notify", item));
     std::unique_lock hold{group->lock};
     try {
         group->notifications.push_back(item);

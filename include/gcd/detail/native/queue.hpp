@@ -181,25 +181,29 @@ template <class Object> struct in_use {
         push_item(onto, item, level);
 }
 
+/// As checked, for a call that has work to drop when it throws.
+template <class Object> [[gnu::always_inline]] inline Object* checked_or_drop(Object* held, const char* what, work* item) {
+    if (held != nullptr && !is_inherited(held)) [[likely]]
+        return held;
+    try {
+        return checked(held, what);
+    } catch (...) {
+        drop(item);
+        throw;
+    }
+}
+
 [[noreturn, gnu::noinline]] GCD_HIDDEN inline void refuse(queue_object* queue, const char* what, work* item) {
     drop(item);
-    static_cast<void>(checked(queue, what));
     throw std::logic_error(std::string{what} + ": the workloop " + describe(queue) +
                            " is inactive and takes no work before activate()");
 }
 
 /// Takes the work for the queue, or drops it and throws.
 [[gnu::always_inline]] inline void accept(queue_object* queue, const char* what, work* item) {
-    if (queue == nullptr || is_inherited(queue) ||
-        (queue->inactive.load(std::memory_order_relaxed) && queue->kind == object_kind::workloop)) [[unlikely]] {
-        if (queue == nullptr || !is_inherited(queue)) refuse(queue, what, item);
-        try {
-            static_cast<void>(checked(queue, what));
-        } catch (...) {
-            drop(item);
-            throw;
-        }
-    }
+    static_cast<void>(checked_or_drop(queue, what, item));
+    if (queue->inactive.load(std::memory_order_relaxed) && queue->kind == object_kind::workloop) [[unlikely]]
+        refuse(queue, what, item);
     item->queue = queue;
 }
 

@@ -2,43 +2,14 @@
 #include <gcd/gcd.hpp>
 
 #include "catch.hpp"
+#include "child.hpp"
 
-#include <functional>
 #include <memory>
-#include <stdexcept>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
-namespace {
-
-/// Runs the body in a child of this process; true if it gave true there.
-bool holds_in_child(const std::function<bool()>& body) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-        bool held = false;
-        try {
-            held = body();
-        } catch (...) {
-        }
-        ::_exit(held ? 0 : 1);
-    }
-    int status = 0;
-    REQUIRE(child > 0);
-    REQUIRE(::waitpid(child, &status, 0) == child);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-template <class F> bool is_refused(F&& use) {
-    try {
-        use();
-    } catch (const std::logic_error&) {
-        return true;
-    }
-    return false;
-}
-
-} // namespace
+using gcd_test::holds_in_child;
+using gcd_test::is_refused;
 
 TEST_CASE("objects of the parent are refused in the child of a fork", "[fork]") {
     const gcd::queue queue{"fork"};

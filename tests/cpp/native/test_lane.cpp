@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+#include <gcd/gcd.hpp>
+
+#include "await.hpp"
+#include "catch.hpp"
+#include "counted.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+using namespace std::chrono_literals;
+using gcd_test::await;
+using gcd_test::counted;
+using gcd_test::latch;
+using gcd_test::live_count;
+
+TEST_CASE("a workloop takes the highest class first, and within one the first that came", "[native][workloop][qos]") {
+    const gcd::workloop loop{"loop"};
+    const gcd::queue background{"", {.qos = gcd::qos::background, .target = &loop}};
+    const gcd::queue utility{"", {.qos = gcd::qos::utility, .target = &loop}};
+    const gcd::queue initiated{"", {.qos = gcd::qos::user_initiated, .target = &loop}};
+    const gcd::queue interactive{"", {.qos = gcd::qos::user_interactive, .target = &loop}};
+    latch started{1};
+    latch filled{1};
+    latch ended{9};
+    std::string order;
+    loop.run_async([&] {
+        started.count_down();
+        static_cast<void>(filled.wait());
+        ended.count_down();
+    });
+    REQUIRE(started.wait());
+    const auto note = [&](const gcd::queue& on, char what) {
+        on.run_async([&order, &ended, what] {
+            order += what;
+            ended.count_down();
+        });
+    };
+    note(background, 'a');
+    note(background, 'b');
+    note(loop, 'm');
+    note(utility, 'e');
+    note(utility, 'f');
+    note(interactive, 'x');
+    note(initiated, 's');
+    note(interactive, 'y');
+    filled.count_down();
+    REQUIRE(ended.wait());
+    CHECK(order == "xysmefab");
+}
+
+TEST_CASE("a sync of a higher class goes before lower work that waits in a workloop", "[native][workloop][qos]") {
+    const gcd::workloop loop{"loop"};
+    const gcd::queue background{"", {.qos = gcd::qos::background, .target = &loop}};
+    const gcd::queue interactive{"", {.qos = gcd::qos::user_interactive, .target = &loop}};
+    latch started{1};
+    latch filled{1};
+    std::string order;
+    loop.run_async([&] {
+        started.count_down();
+        static_cast<void>(filled.wait());
+    });
+    REQUIRE(started.wait());
+    background.run_async([&] { order += 'b'; });
+    std::thread waiter([&] { interactive.run_sync([&] { order += 'i'; }); });
+    // Until the waiter stands in line there is a token of the background queue only.
+    CHECK(await([&] {
+        return !gcd::detail::native::as_lane(gcd::detail::access::object_of(loop))
+                    ->by_level[gcd::detail::native::level_interactive]
+                    .seems_empty();
+    }));
+    filled.count_down();
+    waiter.join();
+    loop.run_sync([] {});
+    background.run_sync([] {});
+    CHECK(order == "ib");
+}
+
+TEST_CASE("a queue may be retargeted while threads wait in syncs on it", "[native][targets]") {
+    const gcd::queue one{"one"};
+    const gcd::queue other{"other", {.concurrent = true}};
+    const gcd::queue moving{"moving"};
+    std::atomic<bool> stop{false};
+    std::atomic<int> ran{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 2; ++i)
+        threads.emplace_back([&] {
+            for (int j = 0; j < 2'000; ++j) moving.run_sync([&] { ++ran; });
+        });
+    std::thread mover([&] {
+        while (!stop) {
+            moving.set_target_queue(one);
+            moving.set_target_queue(other);
+        }
+    });
+    for (std::thread& each : threads) each.join();
+    stop = true;
+    mover.join();
+    CHECK(ran == 4'000);
+}
+
+TEST_CASE("a target that nobody else keeps stays while its former children need it", "[native][targets]") {
+    live_count live;
+    {
+        const gcd::queue child{"child"};
+        for (int i = 0; i < 100; ++i) {
+            gcd::queue target{"target"};
+            target.set_context(std::make_shared<counted>(live));
+            child.set_target_queue(target);
+            child.run_async([] {});
+        }
+        child.run_sync([] {});
+    }
+    CHECK(await([&] { return live() == 0; }));
+}
+
+TEST_CASE("a long row of one child's items lets the target's others in between", "[native][targets]") {
+    const gcd::queue target{"target"};
+    const gcd::queue greedy{"greedy", {.target = &target}};
+    const gcd::queue modest{"modest", {.target = &target}};
+    std::atomic<bool> modest_ran{false};
+    latch ended{1};
+    std::atomic<int> left{1'000'000};
+    struct again {
+        static void run(const gcd::queue& on, std::atomic<int>& count, std::atomic<bool>& seen, latch& done) {
+            if (seen || --count == 0) return done.count_down();
+            on.run_async([&] { run(on, count, seen, done); });
+        }
+    };
+    greedy.run_async([&] {
+        modest.run_async([&] { modest_ran = true; });
+        again::run(greedy, left, modest_ran, ended);
+    });
+    REQUIRE(ended.wait());
+    CHECK(modest_ran);
+    CHECK(left > 0);
+}
+
+TEST_CASE("the last handle may go inside the item that was submitted through it", "[native][queue]") {
+    live_count live;
+    for (int i = 0; i < 200; ++i) {
+        auto queue = std::make_unique<gcd::queue>("brief");
+        queue->set_context(std::make_shared<counted>(live));
+        gcd::queue* raw = queue.get();
+        raw->run_async([held = std::move(queue)] {});
+    }
+    CHECK(await([&] { return live() == 0; }));
+}

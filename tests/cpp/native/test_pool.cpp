@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#include <gcd/gcd.hpp>
+
+#include "await.hpp"
+#include "catch.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <fstream>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+using gcd_test::await;
+using gcd_test::latch;
+namespace native = gcd::detail::native;
+
+namespace {
+
+native::pool& first_pool() { return native::the_pool(); }
+
+unsigned parked() { return native::pool::parked(first_pool().status.load()); }
+unsigned searching() { return native::pool::searching(first_pool().status.load()); }
+unsigned running() { return native::pool::running(first_pool().status.load()); }
+
+/// A limit for the time of a test.
+class limited {
+public:
+    explicit limited(unsigned count) : former_{first_pool().limit->load()} { native::set_max_threads(count); }
+    limited(const limited&) = delete;
+    limited& operator=(const limited&) = delete;
+    ~limited() { native::set_max_threads(former_); }
+
+private:
+    unsigned former_;
+};
+
+} // namespace
+
+TEST_CASE("items that block get others started beside them", "[native][pool]") {
+    const gcd::queue global = gcd::queue::global_queue();
+    constexpr int items = 24;
+    latch started{items};
+    latch released{1};
+    latch ended{items};
+    for (int i = 0; i < items; ++i)
+        global.run_async([&] {
+            started.count_down();
+            static_cast<void>(released.wait(30s));
+            ended.count_down();
+        });
+    CHECK(started.wait());
+    released.count_down();
+    CHECK(ended.wait());
+}
+
+TEST_CASE("items that wait in the library get others started beside them", "[native][pool]") {
+    const gcd::queue global = gcd::queue::global_queue();
+    constexpr int items = 24;
+    const gcd::semaphore gate{0};
+    latch started{items};
+    latch ended{items};
+    for (int i = 0; i < items; ++i)
+        global.run_async([&] {
+            started.count_down();
+            gate.wait();
+            ended.count_down();
+        });
+    CHECK(started.wait());
+    for (int i = 0; i < items; ++i) gate.signal();
+    CHECK(ended.wait());
+}
+
+TEST_CASE("no more items run side by side than the limit says", "[native][pool]") {
+    const limited one{1};
+    const gcd::queue global = gcd::queue::global_queue();
+    constexpr int items = 50;
+    std::atomic<int> inside{0};
+    std::atomic<int> most{0};
+    latch ended{items};
+    for (int i = 0; i < items; ++i)
+        global.run_async([&] {
+            const int now = ++inside;
+            if (now > most) most = now;
+            const auto end = std::chrono::steady_clock::now() + 200us;
+            while (std::chrono::steady_clock::now() < end) {
+            }
+            --inside;
+            ended.count_down();
+        });
+    CHECK(ended.wait());
+    CHECK(most == 1);
+}
+
+TEST_CASE("items that contend for one mutex don't make the pool grow", "[native][pool]") {
+    const gcd::queue global = gcd::queue::global_queue();
+    const unsigned width = first_pool().limit->load();
+    const unsigned before = first_pool().made.load();
+    constexpr int items = 1'000;
+    std::mutex one;
+    latch ended{items};
+    for (int i = 0; i < items; ++i)
+        global.run_async([&] {
+            {
+                const gcd::waiting_for_lock waits;
+                one.lock();
+            }
+            const auto end = std::chrono::steady_clock::now() + 10us;
+            while (std::chrono::steady_clock::now() < end) {
+            }
+            one.unlock();
+            ended.count_down();
+        });
+    CHECK(ended.wait());
+    CHECK(first_pool().made.load() <= std::max(before, 2 * width));
+}
+
+TEST_CASE("a pool without work is parked, all of it", "[native][pool]") {
+    const gcd::queue global = gcd::queue::global_queue();
+    latch ended{100};
+    for (int i = 0; i < 100; ++i) global.run_async([&] { ended.count_down(); });
+    REQUIRE(ended.wait());
+    CHECK(await([] { return running() == 0 && searching() == 0; }));
+    CHECK(parked() > 0);
+    CHECK(await([] { return first_pool().monitor_armed.load() == 0; }));
+}
+
+TEST_CASE("the pool's threads block signals and bear a name", "[native][pool]") {
+    latch ended{1};
+    std::string name;
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    gcd::queue::global_queue().run_async([&] {
+        std::ifstream file{"/proc/self/task/" + std::to_string(::syscall(SYS_gettid)) + "/comm"};
+        std::getline(file, name);
+        ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+        ended.count_down();
+    });
+    REQUIRE(ended.wait());
+    CHECK(name == "gcd-worker");
+    CHECK(sigismember(&blocked, SIGINT) == 1);
+    CHECK(sigismember(&blocked, SIGCHLD) == 1);
+}
+
+TEST_CASE("lower levels run on nicer threads, and the usual ones stay as they are", "[native][pool][qos]") {
+    const int usual = ::getpriority(PRIO_PROCESS, 0);
+    int seen[3] = {-100, -100, -100};
+    const gcd::qos classes[3] = {gcd::qos::default_class, gcd::qos::utility, gcd::qos::background};
+    for (int round = 0; round < 2; ++round)
+        for (int i = 0; i < 3; ++i) {
+            latch ended{1};
+            const gcd::queue on{"", {.qos = classes[i]}};
+            on.run_async([&] {
+                seen[i] = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)));
+                ended.count_down();
+            });
+            REQUIRE(ended.wait());
+        }
+    CHECK(seen[0] == usual);
+    CHECK(seen[1] > usual);
+    CHECK(seen[2] > seen[1]);
+}
+
+TEST_CASE("a lower level gets on while the higher ones keep every thread busy", "[native][pool][qos]") {
+    const limited one{1};
+    std::atomic<bool> stop{false};
+    latch busy{1};
+    latch stopped{1};
+    gcd::queue::global_queue().run_async([&] {
+        busy.count_down();
+        while (!stop) std::this_thread::yield();
+        stopped.count_down();
+    });
+    REQUIRE(busy.wait());
+    latch ran{1};
+    gcd::queue::global_queue(gcd::qos::background).run_async([&] { ran.count_down(); });
+    CHECK(ran.wait());
+    stop = true;
+    CHECK(stopped.wait());
+}
+
+TEST_CASE("an item that keeps its thread doesn't hold up what it has submitted", "[native][pool]") {
+    const gcd::queue other{"other"};
+    std::atomic<bool> ran{false};
+    latch ended{1};
+    gcd::queue::global_queue().run_async([&] {
+        // A row of hops first, after which the pool takes it for granted that the thread comes back to its own slot.
+        for (int i = 0; i < 50; ++i) {
+            latch hopped{1};
+            const gcd::queue hop{"hop"};
+            hop.run_async([&] { hopped.count_down(); });
+            static_cast<void>(hopped.wait());
+        }
+        other.run_async([&] { ran = true; });
+        const auto end = std::chrono::steady_clock::now() + gcd_test::bound;
+        while (!ran && std::chrono::steady_clock::now() < end) {
+        }
+        ended.count_down();
+    });
+    CHECK(ended.wait(2 * gcd_test::bound));
+    CHECK(ran);
+}
