@@ -21,8 +21,16 @@
 #include <cstdint>
 #include <new>
 #include <optional>
+#include <type_traits>
 
 namespace gcd::inline GCD_ABI::detail::native {
+
+struct apply_loop;
+
+/// An item that helps with a loop; they stand behind it in one piece of memory.
+struct apply_helper : work {
+    apply_loop* loop;
+};
 
 /// One loop. The caller and its helpers take chunks from `next` until it reaches the end, or one of them has stopped it.
 /// The caller owns the loop's contents and is there until the last helper inside has left; the memory is owned by all
@@ -73,10 +81,13 @@ struct apply_loop {
         const blocking_region blocked;
         while ((seen = door.load(std::memory_order_acquire)) != closed) sys::futex_wait(door, seen);
     }
+    static std::size_t size(std::size_t helpers) noexcept { return sizeof(apply_loop) + helpers * sizeof(apply_helper); }
+    apply_helper* helper(std::size_t index) noexcept { return reinterpret_cast<apply_helper*>(this + 1) + index; }
     void disown() noexcept {
-        if (owners.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+        if (owners.fetch_sub(1, std::memory_order_acq_rel) == 1) memory::deallocate(this, size(threads - 1));
     }
 };
+static_assert(std::is_trivially_destructible_v<apply_loop> && sizeof(apply_loop) % alignof(apply_helper) == 0);
 
 /// Between calls of the body, on the calling thread only: true once the loop is to be given up.
 struct apply_asking {
@@ -105,22 +116,17 @@ GCD_HIDDEN inline bool run_apply_share(apply_loop& loop, apply_asking asked) {
     return false;
 }
 
-struct apply_helper : work {
-    apply_loop* loop;
-
-    static void invoke(work* base, op what) noexcept {
-        apply_loop* loop = static_cast<apply_helper*>(base)->loop;
-        memory::deallocate(base, sizeof(apply_helper));
-        if (what == op::run && loop->come_in()) {
-            {
-                const scoped_frame inside{loop->queue, false, loop->caller};
-                run_apply_share(*loop, {nullptr});
-            }
-            loop->go_out();
+GCD_HIDDEN inline void run_apply_helper(work* base, op what) noexcept {
+    apply_loop* loop = static_cast<apply_helper*>(base)->loop;
+    if (what == op::run && loop->come_in()) {
+        {
+            const scoped_frame inside{loop->queue, false, loop->caller};
+            run_apply_share(*loop, {nullptr});
         }
-        loop->disown();
+        loop->go_out();
     }
-};
+    loop->disown();
+}
 
 /// The loop on this thread and on the pool's. True if it was given up.
 GCD_HIDDEN inline bool run_apply(std::size_t iterations, lane* on, loop_body& body, const give_up* ask) {
@@ -128,18 +134,17 @@ GCD_HIDDEN inline bool run_apply(std::size_t iterations, lane* on, loop_body& bo
     pool& workers = on->home->of_level(level);
     const std::size_t width = workers.limit->load(std::memory_order_relaxed);
     const std::size_t helpers = std::min(iterations, std::max<std::size_t>(width, 2)) - 1;
-    auto* loop = new apply_loop{.body = &body,
-                                .queue = on,
-                                .caller = innermost_frame,
-                                .end = iterations,
-                                .threads = helpers + 1,
-                                .owners = static_cast<unsigned>(helpers + 1)};
+    auto* loop = ::new (memory::allocate(apply_loop::size(helpers))) apply_loop{
+        .body = &body,
+        .queue = on,
+        .caller = innermost_frame,
+        .end = iterations,
+        .threads = helpers + 1,
+        .owners = static_cast<unsigned>(helpers + 1)};
     queue_object* pool_queue = global_of_level(level);
-    for (std::size_t i = 0; i < helpers; ++i) {
-        auto* helper = ::new (memory::allocate(sizeof(apply_helper)))
-            apply_helper{{.fn = &apply_helper::invoke, .queue = pool_queue}, loop};
-        workers.submit(helper, level);
-    }
+    for (std::size_t i = 0; i < helpers; ++i)
+        workers.submit_helper(::new (loop->helper(i)) apply_helper{{.fn = &run_apply_helper, .queue = pool_queue}, loop},
+                              level);
     bool given_up = false;
     {
         const scoped_frame inside{on, false, innermost_frame};

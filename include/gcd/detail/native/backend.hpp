@@ -21,7 +21,7 @@
 namespace gcd::inline GCD_ABI::detail {
 
 /// What had nothing under way in the parent is the child's as it was the parent's.
-GCD_HIDDEN inline void adopt(object* inherited, const char* what) {
+[[gnu::noinline]] GCD_HIDDEN inline void adopt(object* inherited, const char* what) {
     bool idle = true;
     switch (inherited->kind) {
     case object_kind::group:

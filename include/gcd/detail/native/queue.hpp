@@ -176,7 +176,7 @@ template <class Object> struct in_use {
     lane* onto = as_lane(item->queue);
     const unsigned level = level_of(onto->qos);
     if (onto->kind == object_kind::global_queue)
-        onto->home->of_level(level).submit(item, level);
+        onto->home->of_level(level).submit_item(item, level);
     else
         push_item(onto, item, level);
 }

@@ -241,6 +241,12 @@ GCD_HIDDEN inline bool sync_outwards(lane* of, const sync_request& request) {
 /// With the turn on a queue that has a target.
 [[gnu::noinline]] GCD_HIDDEN inline bool sync_through_target(lane* onto, call& body, bool barrier, const char* what) {
     const turn held{onto, onto->serial || barrier};
+    // Mostly there is one more level, serial and idle.
+    lane* outer = target_lane(onto);
+    if (outer != nullptr && outer->serial && try_take(outer)) {
+        const turn outer_held{outer, true};
+        return sync_outwards(outer, {onto, body, barrier, what, body.interruption});
+    }
     return sync_outwards(onto, {onto, body, barrier, what, body.interruption});
 }
 

@@ -37,7 +37,7 @@ namespace gcd::inline GCD_ABI::detail {
                            "use it after fork() only, or execute another program");
 }
 
-GCD_HIDDEN inline void adopt(object*, const char* what) { throw_wrong_process(what); }
+[[gnu::noinline]] GCD_HIDDEN inline void adopt(object*, const char* what) { throw_wrong_process(what); }
 
 namespace system {
 

@@ -80,6 +80,19 @@ struct GCD_VISIBLE pool {
         notify();
     }
 
+    /// An item of a global queue: from a worker of this pool it goes into the worker's ring.
+    void submit_item(work* item, unsigned level) {
+        worker* from = this_worker();
+        if (from == nullptr || from->owner != this) return submit(item, level);
+        submit_own(*from, &item, 1, level);
+    }
+
+    /// As submit_item, for an item that is there to run beside its submitter, however short others have been.
+    void submit_helper(work* item, unsigned level) {
+        item_time.store(unknown_time, std::memory_order_relaxed);
+        submit_item(item, level);
+    }
+
     /// A queue that has become ready: from a worker of this pool it goes into the worker's slot.
     void submit_ready(work* token, unsigned level) {
         worker* from = this_worker();
@@ -108,6 +121,7 @@ struct GCD_VISIBLE pool {
         on.blocked.store(depth + 1, std::memory_order_relaxed);
         if (depth != 0) return;
         status.fetch_sub(one_running, std::memory_order_seq_cst);
+        item_time.store(unknown_time, std::memory_order_relaxed);
         if (has_work()) notify();
     }
     void end_blocking(worker& on) noexcept {
@@ -175,6 +189,12 @@ struct GCD_VISIBLE pool {
     std::atomic<pool*> lower[level_default] = {};
     /// Workers that are to park because too many run; set by the monitor, taken down by them. Relaxed: a hint.
     std::atomic<unsigned> surplus{0};
+    /// What an item takes, in nanoseconds, as a worker has last found. While items are so short that two threads would mostly
+    /// wait for each other's cache lines, one that runs isn't given help, and isn't stolen from unless it stands still;
+    /// the monitor sees to it that this is found out, and sets it to unknown. Relaxed: a hint.
+    std::atomic<std::uint32_t> item_time{unknown_time};
+    static constexpr std::uint32_t unknown_time = ~std::uint32_t{0};
+    static constexpr std::uint32_t short_time = 200;
     const unsigned generation;
 
     /// Guards the list of parked workers, and the starting of threads.
@@ -201,6 +221,7 @@ private:
         const std::uint64_t seen = status.load(std::memory_order_seq_cst);
         if (searching(seen) != 0) return;
         if (running(seen) >= width()) return arm_monitor();
+        if (running(seen) != 0 && item_time.load(std::memory_order_relaxed) < short_time) return arm_monitor();
         wake_one(false);
     }
 
@@ -217,8 +238,10 @@ private:
     bool start_thread() noexcept;
     worker* free_worker() noexcept;
 
+    void learn(worker& self) noexcept;
     work* take_injected(worker& self) noexcept;
     work* take_own(worker& self) noexcept;
+    work* steal(worker& self, worker& victim) noexcept;
     work* take_foreign(worker& self, struct slot_watch& watched) noexcept;
     work* next(worker& self) noexcept;
     work* search(worker& self) noexcept;

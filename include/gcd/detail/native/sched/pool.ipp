@@ -35,6 +35,24 @@ inline bool pool::has_full_slot() const noexcept {
     return false;
 }
 
+/// With a batch in hand, which makes the look at the clock cheap: how long items have taken since the last one.
+inline void pool::learn(worker& self) noexcept {
+    constexpr std::uint64_t enough = 16;
+    const std::uint64_t taken = self.taken.load(std::memory_order_relaxed);
+    const std::uint64_t done = taken - self.learned_at;
+    const std::int64_t now = read_clock(CLOCK_MONOTONIC);
+    if (self.learned_when != 0) {
+        const auto each = static_cast<std::uint64_t>(now - self.learned_when) / (done + 1);
+        if (done >= enough || each >= short_time)
+            item_time.store(static_cast<std::uint32_t>(each < unknown_time ? each : unknown_time),
+                            std::memory_order_relaxed);
+        else
+            return;
+    }
+    self.learned_when = now;
+    self.learned_at = taken;
+}
+
 /// From the highest level that has items: one to run, and some more into the ring, so that the lock is taken rarely.
 inline work* pool::take_injected(worker& self) noexcept {
     constexpr std::size_t most = 64;
@@ -65,6 +83,7 @@ inline work* pool::take_injected(worker& self) noexcept {
             taken[count++] = item;
         }
     }
+    if (count > 1) learn(self);
     std::size_t kept = self.ring.push(taken + 1, count - 1) + 1;
     for (; kept < count; ++kept) submit(taken[kept], level);
     return taken[0];
@@ -80,7 +99,17 @@ inline work* pool::take_own(worker& self) noexcept {
     return self.ring.pop();
 }
 
-/// The slot that a searching worker looks at, and since when nothing has moved there.
+/// Half of another worker's ring, into the own one, which is empty; the first of it, or null.
+inline work* pool::steal(worker& self, worker& victim) noexcept {
+    constexpr std::size_t most = 128;
+    work* stolen[most];
+    const std::size_t number = victim.ring.steal(stolen, most);
+    if (number == 0) return nullptr;
+    if (number > 1) self.ring.push(stolen + 1, number - 1);
+    return stolen[0];
+}
+
+/// The worker that a searching one looks at, what is in its slot, and since when nothing has moved there.
 struct slot_watch {
     const worker* of = nullptr;
     const work* item = nullptr;
@@ -88,21 +117,18 @@ struct slot_watch {
     std::int64_t since = 0;
 };
 
-/// From another worker: half of its ring, or what has lain in its slot for three microseconds while it took nothing.
+/// From another worker: half of its ring, or what has lain in its slot for three microseconds while it took nothing;
+/// where items are short, the ring's too only then.
 inline work* pool::take_foreign(worker& self, slot_watch& watched) noexcept {
-    constexpr std::size_t most = 128;
     constexpr std::int64_t patience = 3'000;
     const unsigned count = made.load(std::memory_order_acquire);
     for (unsigned i = 1; i < count; ++i) {
         worker& victim = *workers[(self.index + i) % count].load(std::memory_order_acquire);
-        work* stolen[most];
-        if (const std::size_t number = victim.ring.steal(stolen, most)) {
-            // The own ring is empty, so that all of it fits.
-            if (number > 1) self.ring.push(stolen + 1, number - 1);
-            return stolen[0];
-        }
+        const bool at_once = item_time.load(std::memory_order_relaxed) >= short_time;
+        if (at_once)
+            if (work* item = steal(self, victim)) return item;
         work* item = victim.slot.load(std::memory_order_seq_cst);
-        if (item == nullptr) continue;
+        if (item == nullptr && (at_once || victim.ring.is_empty())) continue;
         const std::uint64_t taken = victim.taken.load(std::memory_order_relaxed);
         const std::int64_t now = read_clock(CLOCK_MONOTONIC);
         if (watched.of != &victim || watched.item != item || watched.taken != taken) {
@@ -110,10 +136,12 @@ inline work* pool::take_foreign(worker& self, slot_watch& watched) noexcept {
             watched = {&victim, item, taken, now};
         } else if (now - watched.since >= patience) {
             watched = {};
-            if (victim.slot.compare_exchange_strong(item, nullptr, std::memory_order_seq_cst)) {
+            item_time.store(unknown_time, std::memory_order_relaxed);
+            if (item != nullptr && victim.slot.compare_exchange_strong(item, nullptr, std::memory_order_seq_cst)) {
                 victim.own_slot.store(0, std::memory_order_relaxed);
                 return item;
             }
+            if (work* stolen = steal(self, victim)) return stolen;
         }
     }
     return nullptr;
@@ -160,7 +188,10 @@ inline work* pool::search(worker& self) noexcept {
     brief_wait wait;
     do {
         if (work* item = take_own(self)) return item;
-        if (work* item = take_injected(self)) return item;
+        if (queued.load(std::memory_order_relaxed) != 0) {
+            pause_for_others();
+            if (work* item = take_injected(self)) return item;
+        }
         if (work* item = take_foreign(self, watched)) return item;
     } while (wait.again());
     return nullptr;
@@ -253,6 +284,7 @@ inline void pool::run(worker& self) {
         if (item == nullptr) {
             // What it owes may make a queue ready, which then stands in its own slot.
             if (!is_searching && pay_held_back(self)) continue;
+            self.learned_when = 0;
             if (!is_searching) is_searching = begin_search();
             if (is_searching) item = search(self);
         }
@@ -385,8 +417,8 @@ inline bool pool::is_on_cpu(worker& seen) noexcept {
 }
 
 inline void pool::monitor() {
-    constexpr std::int64_t tick = 1'000'000;
-    constexpr unsigned ticks_for_one = 10;
+    constexpr std::int64_t tick = 500'000;
+    constexpr unsigned ticks_for_one = 20;
     std::uint64_t taken_before = 0;
     unsigned quiet = 0;
     for (;;) {
@@ -414,6 +446,7 @@ inline void pool::monitor() {
             quiet = 0;
             continue;
         }
+        item_time.store(unknown_time, std::memory_order_relaxed);
         if (searching(seen) == 0 && running(seen) < allowed) {
             wake_one(false);
             continue;

@@ -29,6 +29,11 @@ namespace gcd::inline GCD_ABI::detail::native {
 #endif
 }
 
+/// About 200 nanoseconds in which others get something done that is cheaper to take in one go.
+inline void pause_for_others() noexcept {
+    for (int i = 0; i < 8; ++i) pause();
+}
+
 /// Until when (CLOCK_MONOTONIC) yielding is not worth it: the processors are shared with others that use them up, and a
 /// yield costs a whole slice of time. Relaxed: a hint.
 GCD_VISIBLE inline constinit std::atomic<std::int64_t> crowded_until{0};
