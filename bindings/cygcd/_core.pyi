@@ -434,6 +434,14 @@ class Semaphore:
         """Adds a unit."""
 
 
+def set_max_threads(count: int) -> None:
+    """Says how many threads of the pool may run callables at the same time, from now on; those that block aren't
+    counted. Before the first call it is the environment variable GCD_MAX_THREADS, or else as many as the
+    process has processors. ValueError: outside of 1 to 512. NotImplementedError: on libdispatch, which sizes
+    its pool itself.
+    """
+
+
 class Timer:
     """Runs a callable after a time, once or again and again. Made stopped; start() begins. Usable with `with`,
     which starts and cancels it. Dropped while started, it is cancelled with a ResourceWarning.

@@ -23,6 +23,7 @@ void bind_apply(py::module_& module);
 void bind_once(py::module_& module);
 void bind_group(py::module_& module);
 void bind_semaphore(py::module_& module);
+void bind_pool(py::module_& module);
 void bind_timer(py::module_& module);
 void bind_signal_source(py::module_& module);
 void bind_fd_source(py::module_& module);

@@ -25,6 +25,7 @@ PYBIND11_MODULE(_core, module) {
     bind_once(module);
     bind_group(module);
     bind_semaphore(module);
+    bind_pool(module);
     bind_timer(module);
     bind_signal_source(module);
     bind_fd_source(module);

@@ -15,6 +15,7 @@
 #include <gcd/io_channel.hpp>
 #include <gcd/main_queue.hpp>
 #include <gcd/once.hpp>
+#include <gcd/pool.hpp>
 #include <gcd/process_source.hpp>
 #include <gcd/qos.hpp>
 #include <gcd/queue.hpp>

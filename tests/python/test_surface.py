@@ -50,7 +50,7 @@ SEED_CLASSES = {
     "IOChannel",
 }
 SEED_FUNCTIONS = {"apply", "time_from_now", "walltime", "read_async", "write_async", "get_specific"}
-ADDITIONS = {"IO_STRICT_INTERVAL", "Time", "run_main", "stop_main", "current_label"}
+ADDITIONS = {"IO_STRICT_INTERVAL", "Time", "run_main", "set_max_threads", "stop_main", "current_label"}
 
 SOURCE = {
     "start": ["(self)"],
@@ -165,6 +165,7 @@ FUNCTIONS = {
     "write_async": ["(fd, data, handler, queue=None)", "(fd, data, *, callback, queue=None)"],
     "get_specific": ["(key)"],
     "run_main": ["()"],
+    "set_max_threads": ["(count)"],
     "stop_main": ["()"],
     "current_label": ["()"],
 }

@@ -145,6 +145,7 @@ GCD_SEAM(write_once, void(int, data_object*, queue_object*, io_callback));
 // --- the pool ---------------------------------------------------------------------------------------------------
 GCD_SEAM(begin_waiting_for_lock, void() noexcept); // the engine needs no replacement for this thread
 GCD_SEAM(end_waiting_for_lock, void() noexcept);
+GCD_SEAM(set_max_threads, void(unsigned)); // 1 to most_threads; not_supported
 
 #undef GCD_SEAM
 

@@ -30,6 +30,9 @@ struct data_object;
 struct channel_object;
 struct call;
 
+/// The most threads that a pool may be told to use.
+inline constexpr unsigned most_threads = 512;
+
 /// Asked by a blocking call at least every 50 ms while it waits; true ends the wait.
 struct give_up {
     bool (*asked)(const give_up*) noexcept;

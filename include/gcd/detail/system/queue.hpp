@@ -450,6 +450,10 @@ GCD_HIDDEN inline void workloop_set_autorelease_frequency(queue_object* queue, a
 GCD_HIDDEN inline void begin_waiting_for_lock() noexcept {}
 GCD_HIDDEN inline void end_waiting_for_lock() noexcept {}
 
+GCD_HIDDEN inline void set_max_threads(unsigned) {
+    throw_not_supported("gcd::set_max_threads: libdispatch sizes its pool itself");
+}
+
 } // namespace system
 } // namespace gcd::inline GCD_ABI::detail
 
