@@ -4,16 +4,15 @@
 #include "await.hpp"
 #include "catch.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <cstddef>
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -133,6 +132,36 @@ TEST_CASE("a pool without work is parked, all of it", "[native][pool]") {
     CHECK(await([] { return running() == 0 && searching() == 0; }));
     CHECK(parked() > 0);
     CHECK(await([] { return first_pool().monitor_armed.load() == 0; }));
+}
+
+TEST_CASE("an idle pool never wakes up by itself", "[native][pool]") {
+    const gcd::queue suspended{"suspended"};
+    suspended.suspend();
+    suspended.run_async([] {});
+    latch ended{100};
+    for (int i = 0; i < 100; ++i) gcd::queue::global_queue().run_async([&] { ended.count_down(); });
+    REQUIRE(ended.wait());
+    // What there is too much of has to go first.
+    REQUIRE(await([] { return running() == 0 && first_pool().monitor_armed.load() == 0; }));
+    const auto switches = [] {
+        std::map<std::string, std::string> seen;
+        for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
+            std::ifstream status{task.path() / "status"};
+            bool ours = false;
+            for (std::string line; std::getline(status, line);) {
+                if (line.rfind("Name:\tgcd-", 0) == 0) ours = true;
+                if (ours && line.rfind("voluntary_ctxt_switches", 0) == 0) seen[task.path().filename()] = line;
+            }
+        }
+        return seen;
+    };
+    const auto before = switches();
+    CHECK(!before.empty());
+    // Time is what this is about: nothing happens while it passes.
+    std::this_thread::sleep_for(1s);
+    CHECK(switches() == before);
+    suspended.resume();
+    suspended.run_sync([] {});
 }
 
 TEST_CASE("the pool's threads block signals and bear a name", "[native][pool]") {

@@ -73,6 +73,6 @@ TEST_CASE("GCD_MAX_THREADS goes before what the machine has, if it is a number",
         CHECK(native::default_width() == usual);
     }
     ::setenv("GCD_MAX_THREADS", "100000", 1);
-    CHECK(native::default_width() == native::most_width);
+    CHECK(native::default_width() == gcd::detail::most_threads);
     ::unsetenv("GCD_MAX_THREADS");
 }

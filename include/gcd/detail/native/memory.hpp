@@ -5,8 +5,10 @@
 /// Memory of work nodes, and what the engine knows of each thread.
 ///
 /// Nodes of up to 128 bytes come from two magazines for each thread and size; the consumer of a node puts it into its
-/// own magazine. Full and empty magazines are exchanged at a depot behind a lock, once in 64 nodes. Larger nodes come
-/// from the heap, as all do under the address sanitizer, which then sees what is used too late.
+/// own magazine. Full and empty magazines are exchanged at a depot behind a lock, once in 64 nodes. The first ones come out
+/// of a region in which each has cache lines of its own; when that is used up, and for larger nodes, it is the heap's turn.
+/// What the depot has too many of goes back to the heap. Under the address sanitizer all come from the heap, so that it
+/// sees what is used too late.
 ///
 /// A node that is given back is kept aside until the same thread gives back another one: an item stays in its list while
 /// it runs, and until its consumer, which is the thread that ran it, has taken it out a few instructions later.
@@ -17,9 +19,12 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <new>
 #include <utility>
+
+#include <sys/mman.h>
 
 namespace gcd::inline GCD_ABI::detail::native {
 
@@ -42,20 +47,69 @@ struct magazine {
     bool is_full() const noexcept { return count == capacity; }
 };
 
-/// Magazines that no thread uses now. One for all libraries of the process; never destroyed.
+/// Magazines that no thread uses now, and nodes that have not been used yet. One for all libraries of the process; never
+/// destroyed.
 struct GCD_VISIBLE node_depot {
+    static constexpr std::size_t region_size = std::size_t{4} << 20U;
+    /// More full magazines than this are not kept: their nodes go back to the heap.
+    static constexpr unsigned most_full = 1'024;
+
     futex_lock lock;
     magazine* full[node_sizes] = {};
     magazine* empty[node_sizes] = {};
+    unsigned full_count[node_sizes] = {};
+    /// Set with the first use (release), read where a node's origin is asked for (acquire).
+    std::atomic<char*> region{nullptr};
+    std::size_t region_used = 0;
 
-    static magazine* pop(magazine*& from) noexcept {
-        magazine* taken = from;
-        if (taken != nullptr) from = taken->next;
+    /// The rest under the lock, save where it is said. A "full" magazine has nodes, mostly as many as it can.
+
+    magazine* take_full(unsigned size_class) noexcept {
+        magazine* taken = full[size_class];
+        if (taken == nullptr) return nullptr;
+        full[size_class] = taken->next;
+        --full_count[size_class];
         return taken;
     }
-    static void push(magazine*& to, magazine* given) noexcept {
-        given->next = to;
-        to = given;
+    bool give_full(unsigned size_class, magazine* given) noexcept {
+        if (full_count[size_class] == most_full) return false;
+        given->next = full[size_class];
+        full[size_class] = given;
+        ++full_count[size_class];
+        return true;
+    }
+    magazine* take_empty(unsigned size_class) noexcept {
+        magazine* taken = empty[size_class];
+        if (taken != nullptr) empty[size_class] = taken->next;
+        return taken;
+    }
+    void give_empty(unsigned size_class, magazine* given) noexcept {
+        given->next = empty[size_class];
+        empty[size_class] = given;
+    }
+
+    /// Nodes for a whole magazine, one after the other; null if the region is used up.
+    char* take_fresh(std::size_t size) noexcept {
+        const std::size_t wanted = size * magazine::capacity;
+        char* start = region.load(std::memory_order_relaxed);
+        if (start == nullptr) {
+            void* mapped = ::mmap(nullptr, region_size, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+            if (mapped == MAP_FAILED) return nullptr;
+            start = static_cast<char*>(mapped);
+            region.store(start, std::memory_order_release);
+        }
+        if (region_size - region_used < wanted) return nullptr;
+        char* fresh = start + region_used;
+        region_used += wanted;
+        return fresh;
+    }
+
+    /// Without the lock.
+    void to_heap(void* node) noexcept {
+        const char* start = region.load(std::memory_order_acquire);
+        const auto offset = reinterpret_cast<std::uintptr_t>(node) - reinterpret_cast<std::uintptr_t>(start);
+        if (start == nullptr || offset >= region_size) ::operator delete(node);
     }
 };
 GCD_VISIBLE inline constinit node_depot depot{};
@@ -77,27 +131,8 @@ struct thread_state {
 GCD_VISIBLE inline constinit thread_local thread_state* this_thread_state = nullptr;
 GCD_VISIBLE inline constinit thread_state gone_thread{.is_main = false};
 
-/// At the end of a thread its magazines go to the depot.
-GCD_HIDDEN inline void end_thread_state(thread_state* state) noexcept {
-    if (state->aside != nullptr) {
-        if (state->aside_class == node_sizes)
-            ::operator delete(state->aside);
-        else if (magazine* to = state->loaded[state->aside_class]; to != nullptr && !to->is_full())
-            to->nodes[to->count++] = state->aside;
-        else
-            ::operator delete(state->aside);
-    }
-    const std::lock_guard hold{depot.lock};
-    for (unsigned size = 0; size < node_sizes; ++size)
-        for (magazine* each : {state->loaded[size], state->spare[size]}) {
-            if (each == nullptr) continue;
-            // Neither full nor empty is a state that the depot has a list for: what is left goes to the heap.
-            if (!each->is_full())
-                while (each->count != 0) ::operator delete(each->nodes[--each->count]);
-            node_depot::push(each->is_full() ? depot.full[size] : depot.empty[size], each);
-        }
-    delete state;
-}
+/// At the end of a thread its magazines go to the depot, those that are not quite full with the full ones.
+GCD_HIDDEN void end_thread_state(thread_state* state) noexcept;
 
 struct thread_state_guard {
     thread_state* state = nullptr;
@@ -176,31 +211,62 @@ private:
     [[gnu::noinline]] static void* refill(thread_state* state, unsigned size_class) {
         const std::size_t size = node_size << size_class;
         if (state == nullptr) return ::operator new(size);
-        std::swap(state->loaded[size_class], state->spare[size_class]);
-        if (state->loaded[size_class] == nullptr || state->loaded[size_class]->count == 0) {
-            const std::lock_guard hold{depot.lock};
-            magazine* full = node_depot::pop(depot.full[size_class]);
-            if (full == nullptr) return ::operator new(size);
-            magazine*& empty = state->loaded[size_class];
-            if (empty != nullptr) node_depot::push(depot.empty[size_class], empty);
-            empty = full;
+        magazine*& loaded = state->loaded[size_class];
+        std::swap(loaded, state->spare[size_class]);
+        if (loaded == nullptr) loaded = new magazine;
+        if (loaded->count == 0) {
+            char* fresh = nullptr;
+            {
+                const std::lock_guard hold{depot.lock};
+                if (magazine* full = depot.take_full(size_class)) {
+                    depot.give_empty(size_class, loaded);
+                    loaded = full;
+                } else {
+                    fresh = depot.take_fresh(size);
+                }
+            }
+            if (fresh != nullptr)
+                for (loaded->count = 0; loaded->count != magazine::capacity; ++loaded->count)
+                    loaded->nodes[magazine::capacity - 1 - loaded->count] = fresh + loaded->count * size;
+            else if (loaded->count == 0)
+                return ::operator new(size);
         }
-        magazine* from = state->loaded[size_class];
-        return from->nodes[--from->count];
+        return loaded->nodes[--loaded->count];
     }
 
     [[gnu::noinline]] static void drain(thread_state* state, unsigned size_class, void* pointer) noexcept {
-        std::swap(state->loaded[size_class], state->spare[size_class]);
-        magazine*& to = state->loaded[size_class];
-        if (to == nullptr || to->is_full()) {
+        magazine*& loaded = state->loaded[size_class];
+        std::swap(loaded, state->spare[size_class]);
+        if (loaded == nullptr) loaded = new (std::nothrow) magazine;
+        if (loaded == nullptr) return depot.to_heap(pointer);
+        if (loaded->is_full()) put_down(loaded, size_class);
+        loaded->nodes[loaded->count++] = pointer;
+    }
+
+    /// A full magazine for an empty one.
+    static void put_down(magazine*& full, unsigned size_class) noexcept {
+        {
             const std::lock_guard hold{depot.lock};
-            magazine* empty = node_depot::pop(depot.empty[size_class]);
-            if (empty == nullptr) empty = new (std::nothrow) magazine;
-            if (empty == nullptr) return ::operator delete(pointer);
-            if (to != nullptr) node_depot::push(depot.full[size_class], to);
-            to = empty;
+            magazine* empty = depot.take_empty(size_class);
+            if (empty != nullptr) {
+                if (depot.give_full(size_class, full)) {
+                    full = empty;
+                    return;
+                }
+                depot.give_empty(size_class, empty);
+            } else if (depot.full_count[size_class] != node_depot::most_full) {
+                // Allocated without the lock, below.
+                static_cast<void>(depot.give_full(size_class, full));
+                full = nullptr;
+            }
         }
-        to->nodes[to->count++] = pointer;
+        if (full == nullptr && (full = new (std::nothrow) magazine) != nullptr) return;
+        if (full == nullptr) {
+            const std::lock_guard hold{depot.lock};
+            full = depot.take_full(size_class);
+            if (full == nullptr) return;
+        }
+        while (full->count != 0) depot.to_heap(full->nodes[--full->count]);
     }
 
     /// On a thread whose state is gone; there is one at a time at most, the main thread in its static destructors.
@@ -209,6 +275,22 @@ private:
         ::operator delete(aside.exchange(pointer, std::memory_order_acq_rel));
     }
 };
+
+GCD_HIDDEN inline void end_thread_state(thread_state* state) noexcept {
+    if (state->aside != nullptr) depot.to_heap(state->aside);
+    for (unsigned size_class = 0; size_class < node_sizes; ++size_class)
+        for (magazine* each : {state->loaded[size_class], state->spare[size_class]}) {
+            if (each == nullptr) continue;
+            if (each->count != 0) {
+                const std::lock_guard hold{depot.lock};
+                if (depot.give_full(size_class, each)) continue;
+            }
+            while (each->count != 0) depot.to_heap(each->nodes[--each->count]);
+            const std::lock_guard hold{depot.lock};
+            depot.give_empty(size_class, each);
+        }
+    delete state;
+}
 
 } // namespace gcd::inline GCD_ABI::detail::native
 

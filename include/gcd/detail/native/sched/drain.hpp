@@ -322,8 +322,9 @@ GCD_HIDDEN inline void drain_batch(lane* of, work* node, const drain_frame& in) 
     of->state.fetch_add(count * lane::one_reader, std::memory_order_acq_rel);
     worker& on = *in.on;
     if (count > 1) on.owner->submit_own(on, batch + 1, count - 1, pool_level(of));
-    if (more)
-        pass_behind(of, lane::dirty, on);
+    // Short items have a row of followers by the time they have run; the token waits for them behind the batch.
+    if (more || on.owner->items_are_short())
+        pass_behind(of, more ? unsigned{lane::dirty} : 0U, on);
     else if (const unsigned known = leave(of))
         pass_behind(of, known, on);
     run_pooled(batch[0], on);
@@ -334,7 +335,7 @@ GCD_HIDDEN inline void drain_concurrent(lane* of, const drain_frame& in) {
     if (in.on != nullptr && in.on->held.readers_of == of) pay_readers(*in.on);
     unsigned known = take_dirty(of);
     for (;;) {
-        if (known == 0 && (known = leave(of)) == 0) return;
+        if (known == 0 && (known = linger(of, in)) == 0 && (known = leave(of)) == 0) return;
         if (is_inherited(of)) [[unlikely]]
             return;
         switch (reason_to_stop(of, in, of->state.load(std::memory_order_acquire))) {

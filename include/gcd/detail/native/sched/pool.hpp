@@ -54,8 +54,6 @@ GCD_HIDDEN void run_pooled(work* item, worker& on);
 GCD_HIDDEN bool pay_held_back(worker& on);
 
 struct GCD_VISIBLE pool {
-    /// More threads than this are never started, however many are blocked.
-    static constexpr unsigned most_threads = 512;
     /// How long a thread that is one too many stays parked.
     static constexpr std::int64_t spare_time = 5'000'000'000;
 
@@ -130,6 +128,11 @@ struct GCD_VISIBLE pool {
         if (depth == 1) status.fetch_add(one_running, std::memory_order_seq_cst);
     }
 
+    /// Items are so short that it pays to take them in rows rather than one by one.
+    [[nodiscard]] bool items_are_short() const noexcept {
+        return item_time.load(std::memory_order_relaxed) < short_time;
+    }
+
     /// True if more waits than the worker that asks has at hand: it should not go on with one queue for ever.
     [[nodiscard]] bool others_wait(const worker& on) const noexcept {
         return queued.load(std::memory_order_relaxed) != 0 || !on.ring.is_empty() ||
@@ -164,6 +167,8 @@ struct GCD_VISIBLE pool {
     static constexpr std::uint64_t one_searching = std::uint64_t{1} << 16U;
     static constexpr std::uint64_t one_parked = std::uint64_t{1} << 32U;
     static constexpr unsigned steady = 16;
+    /// Nanoseconds between two looks of the monitor.
+    static constexpr std::int64_t monitor_tick = 500'000;
 
     static unsigned running(std::uint64_t seen) noexcept { return seen & 0xFFFFU; }
     static unsigned searching(std::uint64_t seen) noexcept { return (seen >> 16U) & 0xFFFFU; }
@@ -201,7 +206,7 @@ struct GCD_VISIBLE pool {
     futex_lock lock;
     worker* first_parked = nullptr;
     unsigned threads = 0;
-    /// Workers ever made; entries below `made` are never null again. Written under the lock (release), read anywhere.
+    /// Workers ever made, and however many are blocked never more than that; entries below `made` are never null again. Written under the lock (release), read anywhere.
     std::atomic<worker*> workers[most_threads] = {};
     std::atomic<unsigned> made{0};
 
@@ -221,7 +226,7 @@ private:
         const std::uint64_t seen = status.load(std::memory_order_seq_cst);
         if (searching(seen) != 0) return;
         if (running(seen) >= width()) return arm_monitor();
-        if (running(seen) != 0 && item_time.load(std::memory_order_relaxed) < short_time) return arm_monitor();
+        if (running(seen) != 0 && items_are_short()) return arm_monitor();
         wake_one(false);
     }
 

@@ -56,7 +56,9 @@ inline void pool::learn(worker& self) noexcept {
 /// From the highest level that has items: one to run, and some more into the ring, so that the lock is taken rarely.
 inline work* pool::take_injected(worker& self) noexcept {
     constexpr std::size_t most = 64;
+    constexpr std::size_t few = 16;
     if (queued.load(std::memory_order_seq_cst) == 0) return nullptr;
+    if (self.last_batch < few && items_are_short()) pause_for_others();
     work* taken[most];
     std::size_t count = 0;
     unsigned level = 0;
@@ -83,6 +85,7 @@ inline work* pool::take_injected(worker& self) noexcept {
             taken[count++] = item;
         }
     }
+    self.last_batch = count;
     if (count > 1) learn(self);
     std::size_t kept = self.ring.push(taken + 1, count - 1) + 1;
     for (; kept < count; ++kept) submit(taken[kept], level);
@@ -124,7 +127,7 @@ inline work* pool::take_foreign(worker& self, slot_watch& watched) noexcept {
     const unsigned count = made.load(std::memory_order_acquire);
     for (unsigned i = 1; i < count; ++i) {
         worker& victim = *workers[(self.index + i) % count].load(std::memory_order_acquire);
-        const bool at_once = item_time.load(std::memory_order_relaxed) >= short_time;
+        const bool at_once = !items_are_short();
         if (at_once)
             if (work* item = steal(self, victim)) return item;
         work* item = victim.slot.load(std::memory_order_seq_cst);
@@ -188,10 +191,7 @@ inline work* pool::search(worker& self) noexcept {
     brief_wait wait;
     do {
         if (work* item = take_own(self)) return item;
-        if (queued.load(std::memory_order_relaxed) != 0) {
-            pause_for_others();
-            if (work* item = take_injected(self)) return item;
-        }
+        if (work* item = take_injected(self)) return item;
         if (work* item = take_foreign(self, watched)) return item;
     } while (wait.again());
     return nullptr;
@@ -393,8 +393,8 @@ inline bool pool::start_thread() noexcept {
     sys::futex_wake(&monitor_armed, 1);
 }
 
-/// True if the worker has used its processor since the last look, stands in line for one, or waits for a lock that
-/// another worker holds. A thread that sleeps otherwise is blocked.
+/// True if the worker has used a processor for a good part of the time since the last look, is on one or stands in line for
+/// it, or waits for a lock that another worker holds. A thread that sleeps otherwise is blocked.
 inline bool pool::is_on_cpu(worker& seen) noexcept {
     const pid_t thread = seen.thread.load(std::memory_order_acquire);
     if (thread == 0) return false;
@@ -402,7 +402,7 @@ inline bool pool::is_on_cpu(worker& seen) noexcept {
     timespec used{};
     if (::clock_gettime(seen.cpu_clock, &used) != 0) return false;
     const std::int64_t now = std::int64_t{used.tv_sec} * 1'000'000'000 + used.tv_nsec;
-    if (std::exchange(seen.cpu_seen, now) != now) return true;
+    if (now - std::exchange(seen.cpu_seen, now) > monitor_tick / 2) return true;
     char path[48];
     std::snprintf(path, sizeof(path), "/proc/self/task/%d/stat", static_cast<int>(thread));
     const int file = ::open(path, O_RDONLY | O_CLOEXEC);
@@ -417,16 +417,16 @@ inline bool pool::is_on_cpu(worker& seen) noexcept {
 }
 
 inline void pool::monitor() {
-    constexpr std::int64_t tick = 500'000;
     constexpr unsigned ticks_for_one = 20;
     std::uint64_t taken_before = 0;
     unsigned quiet = 0;
+    bool grown = false;
     for (;;) {
         if (monitor_armed.load(std::memory_order_seq_cst) == 0) {
             sys::futex_wait(monitor_armed, 0);
             continue;
         }
-        const timespec until = to_timespec(read_clock(CLOCK_MONOTONIC) + tick);
+        const timespec until = to_timespec(read_clock(CLOCK_MONOTONIC) + monitor_tick);
         std::atomic<std::uint32_t> nobody{0};
         sys::futex_wait(nobody, 0, &until);
         if (!has_work()) {
@@ -441,7 +441,8 @@ inline void pool::monitor() {
         std::uint64_t taken = 0;
         for (unsigned i = 0; i < count; ++i)
             taken += workers[i].load(std::memory_order_acquire)->taken.load(std::memory_order_relaxed);
-        const bool moved = std::exchange(taken_before, taken) != taken;
+        // What the threads have taken that were started a tick ago doesn't mean that they get on.
+        const bool moved = std::exchange(taken_before, taken) != taken && !std::exchange(grown, false);
         if (moved && running(seen) <= allowed) {
             quiet = 0;
             continue;
@@ -466,6 +467,7 @@ inline void pool::monitor() {
         if (on_cpu >= allowed || searching(seen) != 0) continue;
         if (on_cpu == 0) {
             for (unsigned more = running(seen); more != 0 && has_work(); --more) wake_one(true);
+            grown = true;
         } else if (++quiet >= ticks_for_one) {
             quiet = 0;
             wake_one(true);
@@ -510,7 +512,10 @@ GCD_HIDDEN inline pool& the_pool() {
 GCD_HIDDEN inline void forget_pool() noexcept {
     shared_pool.store(nullptr, std::memory_order_relaxed);
     depot.lock.reset();
-    for (unsigned size = 0; size < node_sizes; ++size) depot.full[size] = depot.empty[size] = nullptr;
+    for (unsigned size = 0; size < node_sizes; ++size) {
+        depot.full[size] = depot.empty[size] = nullptr;
+        depot.full_count[size] = 0;
+    }
     if (this_thread_state == nullptr || this_thread_state == &gone_thread) return;
     this_thread_state->as_worker = nullptr;
     this_thread_state->is_main = true;

@@ -5,6 +5,7 @@
 /// How many threads the pool runs at once: what this process may use of the machine.
 
 #include <gcd/config.hpp>
+#include <gcd/detail/types.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -16,8 +17,6 @@
 #include <unistd.h>
 
 namespace gcd::inline GCD_ABI::detail::native {
-
-inline constexpr unsigned most_width = 512;
 
 /// Processors that this thread may run on; 0 if the system doesn't say.
 GCD_HIDDEN inline unsigned processors_allowed() {
@@ -37,7 +36,7 @@ GCD_HIDDEN inline unsigned processors_allowed() {
 /// A quota as whole processors, rounded up; 0 for none.
 inline unsigned processors_of(long long quota, long long period) noexcept {
     if (quota <= 0 || period <= 0) return 0;
-    return static_cast<unsigned>(std::min<long long>((quota + period - 1) / period, most_width));
+    return static_cast<unsigned>(std::min<long long>((quota + period - 1) / period, most_threads));
 }
 
 /// The lesser of two limits, of which 0 means none.
@@ -100,7 +99,7 @@ GCD_HIDDEN inline unsigned default_width() {
         char* end = nullptr;
         const long value = std::strtol(wanted, &end, 10);
         if (end != wanted && *end == '\0' && value >= 1)
-            return static_cast<unsigned>(std::min<long>(value, most_width));
+            return static_cast<unsigned>(std::min<long>(value, most_threads));
     }
     unsigned quota = 0;
     try {
@@ -108,7 +107,7 @@ GCD_HIDDEN inline unsigned default_width() {
     } catch (...) {
         // Without memory for the names there is no limit to be found.
     }
-    return std::clamp(lesser_limit(processors_allowed(), quota), 1U, most_width);
+    return std::clamp(lesser_limit(processors_allowed(), quota), 1U, most_threads);
 }
 
 } // namespace gcd::inline GCD_ABI::detail::native

@@ -102,7 +102,8 @@ public:
 
 private:
     [[gnu::noinline]] void lock_slowly() noexcept {
-        for (int round = 0; round < 64; ++round) {
+        // Held for some nanoseconds, unless its holder has lost the processor.
+        for (int round = 0; round < 150; ++round) {
             pause();
             if (word_.load(std::memory_order_relaxed) == 0 && try_lock()) return;
         }
