@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Counts instructions per operation, and holds them against the limits. Usage: instructions.py FOLDER
 
-FOLDER holds the programs.
+FOLDER holds the programs. What is counted is what the library adds to libdispatch, so there is nothing to count in a
+build with the native engine.
 A row runs under callgrind with two counts of operations; the difference is what the operations cost. The counts don't
 depend on how busy the machine is.
 """
@@ -47,7 +48,11 @@ def main() -> int:
         sys.exit(__doc__)
     if shutil.which("valgrind") is None:
         sys.exit("valgrind is missing; on Debian: apt-get install valgrind")
-    program = str(Path(sys.argv[1]).resolve() / "bench_instructions")
+    folder = Path(sys.argv[1]).resolve()
+    if not (folder / "bench_rows_dispatch").exists():
+        print("nothing to compare with: this build has the native engine")
+        return 0
+    program = str(folder / "bench_instructions")
     broken = 0
     print(f"{'instructions':14}{'libdispatch':>12}{'gcd':>10}{'more':>8}{'ratio':>8}  limit")
     for name, words, kept in LIMITS:

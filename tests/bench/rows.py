@@ -2,8 +2,10 @@
 """The table: each row on this library and on its peers, in one run. Usage: rows.py FOLDER [ROW…]
 
 FOLDER holds the programs. Each runs each row ten times, the programs taking turns, so that whatever else the machine
-does meets all of them. A peer that is not installed (Debian: libtbb-dev, libasio-dev) has no column. Numbers are nanoseconds for each operation: the median, and the worst in brackets; the ratio is
-libdispatch's median over ours. A row's weight is its part in the geometric mean.
+does meets all of them. A peer that is not installed (Debian: libtbb-dev, libasio-dev) has no column, and neither has
+libdispatch in a build with the native engine. Numbers are nanoseconds for each operation, the median, and the worst in
+brackets; then CPU seconds and the most threads. The ratio is libdispatch's median over the native engine's. A row's
+weight is its part in the geometric means, of which each of our engines has one.
 """
 
 import math
@@ -14,13 +16,17 @@ from pathlib import Path
 
 RUNS = 10
 
-# program, heading; the first two make the ratio
+# program, heading
 COLUMNS = [
     ("bench_rows_dispatch", "libdispatch"),
-    ("bench_rows_gcd", "gcd"),
+    ("bench_rows_gcd", "gcd on libdispatch"),
+    ("bench_rows_native", "gcd native"),
     ("bench_rows_tbb", "oneTBB"),
     ("bench_rows_asio", "asio"),
 ]
+# What is compared, and with what: each of ours has a mean, the last one that is there a column of ratios.
+BASE = "libdispatch"
+OURS = ["gcd on libdispatch", "gcd native"]
 
 # row, weight
 ROWS = [
@@ -78,29 +84,55 @@ class Result:
         return f"{self.median:9.1f} ({max(self.nanoseconds):9.1f}) {cpu:6.2f}s {self.threads:3}t"
 
 
+class Mean:
+    """A weighted geometric mean."""
+
+    def __init__(self) -> None:
+        self.logarithms = self.weights = 0.0
+
+    def add(self, value: float, weight: float) -> None:
+        self.logarithms += weight * math.log(value)
+        self.weights += weight
+
+    def __str__(self) -> str:
+        return f"{math.exp(self.logarithms / self.weights):.2f}" if self.weights else "-"
+
+
+def ratio(results: dict[str, Result], heading: str) -> float:
+    """How many times as long libdispatch takes; NaN where it is missing."""
+    if BASE not in results:
+        return math.nan
+    return results[BASE].median / results[heading].median
+
+
 def main() -> int:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     folder = Path(sys.argv[1]).resolve()
     wanted = sys.argv[2:]
-    columns = [(folder / program, heading) for program, heading in COLUMNS if (folder / program).exists()]
-    able = [set(subprocess.run([program, "list"], capture_output=True, text=True).stdout.split()) for program, _ in columns]
-    print(f"{'ns for each operation':26}{'ratio':>8}" + "".join(f"{heading:>34}" for _, heading in columns))
-    logarithms = weights = 0.0
+    columns = {heading: folder / program for program, heading in COLUMNS if (folder / program).exists()}
+    able = {
+        heading: set(subprocess.run([program, "list"], capture_output=True, text=True).stdout.split())
+        for heading, program in columns.items()
+    }
+    print(f"{'ns for each operation':26}{'ratio':>8}" + "".join(f"{heading:>34}" for heading in columns))
+    means = {heading: Mean() for heading in OURS if heading in columns}
     for row, weight in ROWS:
         if wanted and row not in wanted:
             continue
-        results = [Result() for _ in columns]
+        results = {heading: Result() for heading in columns}
         for _ in range(RUNS):
-            for (program, _), rows, result in zip(columns, able, results):
-                if row in rows:
-                    result.run(program, row)
-        ratio = results[0].median / results[1].median
-        logarithms += weight * math.log(ratio)
-        weights += weight
-        print(f"{row:26}{ratio:8.2f}" + "".join(f"{result!s:>34}" for result in results), flush=True)
-    if weights:
-        print(f"geometric mean of the ratios: {math.exp(logarithms / weights):.2f}")
+            for heading, program in columns.items():
+                if row in able[heading]:
+                    results[heading].run(program, row)
+        ratios = {heading: ratio(results, heading) for heading in means}
+        for heading, mean in means.items():
+            mean.add(ratios[heading], weight)
+        shown = list(ratios.values())[-1]
+        print(f"{row:26}{shown:8.2f}" + "".join(f"{result!s:>34}" for result in results.values()), flush=True)
+    if BASE in columns:
+        for heading, mean in means.items():
+            print(f"geometric mean of {BASE} / {heading}: {mean}")
     return 0
 
 

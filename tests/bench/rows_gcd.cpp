@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// The rows on this library, with the engine it is built for.
+/// The rows on this library, with the engine it is built for: bench_rows_gcd on libdispatch, bench_rows_native on its own.
 
 #include "rows.hpp"
 
