@@ -234,8 +234,8 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
         if (sys::futex_wait(self.wake, 0, spare ? &until : nullptr) == 0 || !spare) continue;
         if (read_clock(CLOCK_MONOTONIC) < end) continue;
         const std::lock_guard hold{lock};
-        if (!self.is_parked) {
-            spare = false; // woken this very moment
+        if (!self.is_parked || threads <= width()) {
+            spare = false; // woken this very moment, or wanted after all
             continue;
         }
         leave_list();
