@@ -10,10 +10,13 @@
 #   make check-all  everything above and all checks of .ci/run, the heavier ones too
 #   make clean      remove build (and .venv with it)
 #
+# GCD_BACKEND=native after any of them has the native engine built instead of that on libdispatch.
+#
 # Needed: a C++20 compiler, make, git, Python 3.9 or newer. The other tools come from PyPI into
-# .venv. On Linux libdispatch must be there too: see CMAKE_PREFIX_PATH in the README.
+# .venv. On Linux libdispatch must be there too, save for the native engine: see CMAKE_PREFIX_PATH in the README.
 
 PYTHON ?= python3
+GCD_BACKEND ?= auto
 CTEST_ARGS ?=
 PYTEST_ARGS ?=
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
@@ -30,13 +33,13 @@ LINT_TOOLS := 'clang-format==23.1.*' 'clang-tidy==23.1.*'
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Absolute, as .venv need not be on the PATH.
 CMAKE := $(BIN)/cmake
-CONFIGURE := $(CMAKE) -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja
+CONFIGURE := $(CMAKE) -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DGCD_BACKEND=$(GCD_BACKEND)
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 
 PACKAGE_SOURCES := $(shell find include bindings docs/packaging -type f ! -name '*.pyc') \
 	CMakeLists.txt pyproject.toml
 
-.PHONY: build demo test test-cpp test-python lint format bench check-all wheel clean
+.PHONY: build demo test test-cpp test-python lint format bench check-all wheel clean FORCE
 .DELETE_ON_ERROR:
 
 build: $(VENV)/.package
@@ -85,9 +88,13 @@ $(VENV)/.requirements: pyproject.toml $(VENV)/.tools
 	sed -n 's/^requires = \[\(.*\)\]$$/\1/p' pyproject.toml | tr ',' ' ' | xargs $(PIP) install
 	@touch $@
 
-$(VENV)/.package: $(PACKAGE_SOURCES) $(VENV)/.requirements
+# Changes when the engine does, so that what was built with the other one is built anew.
+$(VENV)/.engine: $(VENV)/.made FORCE
+	@echo '$(GCD_BACKEND)' | cmp -s - $@ || echo '$(GCD_BACKEND)' >$@
+
+$(VENV)/.package: $(PACKAGE_SOURCES) $(VENV)/.requirements $(VENV)/.engine
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --no-build-isolation --no-deps --force-reinstall \
-		--config-settings=build-dir=build/python .
+		--config-settings=build-dir=build/python --config-settings=cmake.define.GCD_BACKEND=$(GCD_BACKEND) .
 	@touch $@
 
 $(VENV)/.pytest: $(VENV)/.made
@@ -103,7 +110,7 @@ $(VENV)/.lint: $(VENV)/.tools Makefile
 CONFIGURE_TESTS := $(CONFIGURE) -S . -B $(CPP) -DGCD_BUILD_TESTS=ON -DGCD_BUILD_EXAMPLES=ON \
 	-DGCD_TEST_PYTHON=$(CURDIR)/$(BIN)/python $(CMAKE_ARGS)
 
-$(CPP)/build.ninja: $(VENV)/.tools
+$(CPP)/build.ninja: $(VENV)/.tools $(VENV)/.engine
 	@mkdir -p build
 	@$(CONFIGURE_TESTS) >build/configure.log 2>&1 || { \
 		grep -q 'Catch2 was not found' build/configure.log \
@@ -146,7 +153,7 @@ bench: $(VENV)/.tools $(VENV)/.package
 		echo "== $$(basename "$$script" .py)"; $(BIN)/python "$$script" $(BENCH)/bench; done
 
 wheel: $(VENV)/.made
-	$(PIP) wheel --no-deps --wheel-dir build/wheels .
+	$(PIP) wheel --no-deps --wheel-dir build/wheels --config-settings=cmake.define.GCD_BACKEND=$(GCD_BACKEND) .
 	@ls build/wheels/*.whl
 
 check-all:
