@@ -132,14 +132,19 @@ FORMATTED := find include bindings tests examples -name '*.[chi]pp' -o -name '*.
 format: $(VENV)/.lint
 	$(FORMATTED) | xargs $(BIN)/clang-format -i
 
-# The module's few unity files hold every header and every binding, so clang-tidy reads those.
+# The module's few unity files hold every header of an engine and every binding, so clang-tidy reads those.
+ENGINES := system $(if $(filter Linux,$(shell uname -s)),native)
+
 lint: $(VENV)/.lint $(VENV)/.requirements
 	$(FORMATTED) | xargs $(BIN)/clang-format --dry-run -Werror
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(CONFIGURE) -S . -B $(LINT) -DCMAKE_EXPORT_COMPILE_COMMANDS=ON \
-		-DGCD_BUILD_TESTS=OFF -DGCD_BUILD_EXAMPLES=OFF -DGCD_BUILD_BINDINGS=ON \
-		-DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python >build/lint.log 2>&1 || { cat build/lint.log; exit 1; }
-	sed -n 's/^ *"file": "\(.*\)",*$$/\1/p' $(LINT)/compile_commands.json \
-		| xargs -n 1 -P $(JOBS) $(BIN)/clang-tidy --quiet -p $(LINT) --warnings-as-errors='*'
+	@set -e; for engine in $(ENGINES); do \
+		echo "clang-tidy: $$engine"; \
+		PATH="$(CURDIR)/$(BIN):$$PATH" $(CONFIGURE) -S . -B $(LINT)/$$engine -DGCD_BACKEND=$$engine \
+			-DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DGCD_BUILD_TESTS=OFF -DGCD_BUILD_EXAMPLES=OFF -DGCD_BUILD_BINDINGS=ON \
+			-DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python >build/lint.log 2>&1 || { cat build/lint.log; exit 1; }; \
+		sed -n 's/^ *"file": "\(.*\)",*$$/\1/p' $(LINT)/$$engine/compile_commands.json \
+			| xargs -n 1 -P $(JOBS) $(BIN)/clang-tidy --quiet -p $(LINT)/$$engine --warnings-as-errors='*'; \
+	done
 
 # ---- benchmarks, wheel, everything -----------------------------------------------------------
 

@@ -91,8 +91,8 @@ private:
     static inline unsigned long identity_ = 0;
 };
 
-// Never inlined, so that the unwinder meets this frame, and parks, before it can meet a noexcept one. A thread that waits
-// for the GIL needs no other one in its place, which would only wait for it too.
+// Never inlined, so that the unwinder meets this frame, and parks, before it can meet a noexcept one. A thread that
+// waits for the GIL needs no other one in its place, which would only wait for it too.
 [[gnu::noinline]] inline PyGILState_STATE acquire_gil() {
     if (is_finalizing() && !main_thread::is_current()) park();
     park_on_unwind guard;

@@ -43,8 +43,8 @@ public:
         requires std::is_trivially_copyable_v<T>
     explicit data(std::vector<T>&& buffer) : data(take_over(std::move(buffer))) {}
 
-    /// Bytes that belong to somebody else. `release` runs once, on the queue, when no data needs them any more; never on
-    /// the thread that drops the last reference. It must not throw. @see dispatch_data_create
+    /// Bytes that belong to somebody else. `release` runs once, on the queue, when no data needs them any more; never
+    /// on the thread that drops the last reference. It must not throw. @see dispatch_data_create
     template <task F>
     data(std::span<const std::byte> bytes, const queue& on, F&& release)
         : object_{detail::backend::data_adopt(bytes.data(), bytes.size(), detail::access::object_of(on),

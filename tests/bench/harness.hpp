@@ -51,7 +51,8 @@ inline int threads() {
     return count;
 }
 
-/// `PROGRAM list` names the rows; `PROGRAM ROW` prints: nanoseconds for each operation, CPU seconds, threads at the end.
+/// `PROGRAM list` names the rows; `PROGRAM ROW` prints: nanoseconds for each operation, CPU seconds, threads at the
+/// end.
 inline int run(int argc, char** argv, std::span<const row> table) {
     if (argc == 2 && std::strcmp(argv[1], "list") == 0) {
         for (const row& each : table) std::puts(each.name);

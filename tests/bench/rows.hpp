@@ -2,10 +2,11 @@
 #ifndef GCD_BENCH_ROWS_HPP
 #define GCD_BENCH_ROWS_HPP
 /// @file
-/// The rows of the benchmark, over anything that has queues, groups and semaphores: what is measured, and how much of it.
+/// The rows of the benchmark, over anything that has queues, groups and semaphores: what is measured, and how much of
+/// it.
 ///
-/// An `Api` names the types and functions (rows_gcd.cpp and rows_dispatch.cpp have one each). Every row counts what it has done
-/// and fails on a wrong count. A row gives nanoseconds for each operation.
+/// An `Api` names the types and functions (rows_gcd.cpp and rows_dispatch.cpp have one each). Every row counts what it
+/// has done and fails on a wrong count. A row gives nanoseconds for each operation.
 
 #include "harness.hpp"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// The rows on this library, with the engine it is built for: bench_rows_gcd on libdispatch, bench_rows_native on its own.
+/// The rows on this library, with the engine it is built for: bench_rows_gcd on libdispatch, bench_rows_native on its
+/// own.
 
 #include "rows.hpp"
 

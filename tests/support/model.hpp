@@ -167,7 +167,8 @@ inline constexpr int most_threads = 8;
 inline const void* asleep_on[most_threads] = {};
 
 /// Sleeps if `still` holds for what the word has now. May end for no reason; false if it ended with the time.
-template <class T, class Still> bool sleep_if(const atomic<T>& word, Still still, bool timed, place at = place::current()) {
+template <class T, class Still> bool sleep_if(const atomic<T>& word, Still still, bool timed,
+                                              place at = place::current()) {
     rl::context& on = rl::ctx();
     on.sched();
     if (!still(word.latest())) return true;
@@ -222,13 +223,9 @@ private:
 /// Runs models, and tells whether all went as it should.
 class suite {
 public:
-    template <class Test> void holds(const char* name, unsigned iterations) {
-        run<Test>(name, iterations, true);
-    }
+    template <class Test> void holds(const char* name, unsigned iterations) { run<Test>(name, iterations, true); }
     /// A negative control. With GCD_MODEL_HISTORY in the environment it tells how it failed.
-    template <class Test> void catches(const char* name, unsigned iterations) {
-        run<Test>(name, iterations, false);
-    }
+    template <class Test> void catches(const char* name, unsigned iterations) { run<Test>(name, iterations, false); }
     [[nodiscard]] int result() const { return failed_ ? 1 : 0; }
 
 private:

@@ -38,7 +38,8 @@ struct lane_node : allocated {
     const kind_of kind;
     const bool exclusive;
 
-    explicit lane_node(int which, kind_of what = item, bool alone = false) : number{which}, kind{what}, exclusive{alone} {}
+    explicit lane_node(int which, kind_of what = item, bool alone = false)
+        : number{which}, kind{what}, exclusive{alone} {}
     virtual ~lane_node() = default;
 };
 
@@ -109,7 +110,9 @@ template <class World, lane_fault Fault> struct lane : allocated {
 
     // --- life
 
-    static bool is_dead(std::uint64_t seen) { return (seen & (kept | enqueued | exclusive | dirty | readers_mask)) == 0; }
+    static bool is_dead(std::uint64_t seen) {
+        return (seen & (kept | enqueued | exclusive | dirty | readers_mask)) == 0;
+    }
     static void destroy(lane* ended) {
         World& of = ended->world;
         delete ended;

@@ -67,7 +67,8 @@ struct GCD_VISIBLE object {
     /// Handles, and operations under way that need the object to stay in use. Raised relaxed, lowered acq_rel;
     /// whoever reaches zero retires the object.
     std::atomic<long> handles{1};
-    /// Of the process that the object belongs to. Relaxed: it changes in a forked child only, which has one thread then.
+    /// Of the process that the object belongs to. Relaxed: it changes in a forked child only, which has one thread
+    /// then.
     std::atomic<unsigned> generation;
     const object_kind kind;
     /// The engine's own object: a dispatch object on `system`, the pool on `native`.

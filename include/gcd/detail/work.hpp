@@ -44,10 +44,10 @@ enum class work_kind : unsigned char {
 /// `fn` gives the node back to the engine's memory, where it stays untouched until this thread gives back another one.
 struct GCD_VISIBLE work {
     void (*fn)(work*, op) noexcept;
-    queue_object* queue = nullptr;     ///< where it was submitted; alive until the work has run
-    group_object* group = nullptr;     ///< left when the work has run; holds a count of it
-    std::atomic<work*> next{nullptr};  ///< of an engine that has lists
-    bool exclusive = false;            ///< runs as a barrier
+    queue_object* queue = nullptr;    ///< where it was submitted; alive until the work has run
+    group_object* group = nullptr;    ///< left when the work has run; holds a count of it
+    std::atomic<work*> next{nullptr}; ///< of an engine that has lists
+    bool exclusive = false;           ///< runs as a barrier
     work_kind kind = work_kind::item;
 };
 

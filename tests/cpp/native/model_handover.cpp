@@ -7,10 +7,10 @@
 /// before; a thread's sync comes after what it has submitted; who gives up and who grants agree; waiters and the lane
 /// are freed once and not used afterwards.
 ///
-/// Controls: leaving without another look at `dirty`; a hand-over that forgets the nodes behind; a grant before the word
-/// says so; a grant that looks whether the thread sleeps and then writes; a thread that sleeps on `claimed`; a token put
-/// down without another look at `suspended`; a resume and a give_back that look for `dirty` and then clear; a sync that
-/// takes the lane without a look at its list.
+/// Controls: leaving without another look at `dirty`; a hand-over that forgets the nodes behind; a grant before the
+/// word says so; a grant that looks whether the thread sleeps and then writes; a thread that sleeps on `claimed`; a
+/// token put down without another look at `suspended`; a resume and a give_back that look for `dirty` and then clear; a
+/// sync that takes the lane without a look at its list.
 
 #include "model_lane.hpp"
 
@@ -20,7 +20,8 @@ using model::lane_fault;
 
 /// A thread that submits and then syncs, one that syncs and may give up, one that suspends and resumes. Whoever makes
 /// the token runs it.
-template <lane_fault Fault, bool GivesUp, unsigned Threads> struct syncs : rl::test_suite<syncs<Fault, GivesUp, Threads>, Threads> {
+template <lane_fault Fault, bool GivesUp, unsigned Threads> struct syncs
+    : rl::test_suite<syncs<Fault, GivesUp, Threads>, Threads> {
     using lane = model::lane<syncs, Fault>;
 
     lane* onto;
@@ -61,7 +62,8 @@ template <lane_fault Fault, bool GivesUp, unsigned Threads> struct syncs : rl::t
 };
 
 /// Two threads that submit and sync, and one that only consumes.
-template <lane_fault Fault, bool GivesUp> struct syncs_and_worker : rl::test_suite<syncs_and_worker<Fault, GivesUp>, 3> {
+template <lane_fault Fault, bool GivesUp> struct syncs_and_worker
+    : rl::test_suite<syncs_and_worker<Fault, GivesUp>, 3> {
     using lane = model::lane<syncs_and_worker, Fault>;
 
     lane* onto;
@@ -108,6 +110,7 @@ int main() {
     all.catches<syncs<lane_fault::put_down_blindly, false, 3>>("putting down without another look", 200'000);
     all.catches<syncs<lane_fault::resume_looks_first, false, 3>>("a resume looks first, then clears", 200'000);
     all.catches<syncs<lane_fault::give_back_looks_first, false, 3>>("a give_back looks first, then clears", 200'000);
-    all.catches<syncs_and_worker<lane_fault::take_unlooked, false>>("taking a lane without a look at its list", 200'000);
+    all.catches<syncs_and_worker<lane_fault::take_unlooked, false>>("taking a lane without a look at its list",
+                                                                    200'000);
     return all.result();
 }

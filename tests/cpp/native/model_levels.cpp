@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Model check of the bit of a level: submit and take_injected of sched/pool.hpp and sched/pool.ipp, over the real list.
+/// Model check of the bit of a level: submit and take_injected of sched/pool.hpp and sched/pool.ipp, over the real
+/// list.
 ///
 /// Checked: while the list has items that were announced, the bit is set or somebody holds `taking`, so that workers
 /// which park find them; a head is read only after its announcement; every item is run once.

@@ -16,7 +16,8 @@ namespace {
 
 using model::lane_fault;
 
-/// Two threads submit two items each, a third one and gives up an ownership of its own. Whoever makes the token runs it.
+/// Two threads submit two items each, a third one and gives up an ownership of its own. Whoever makes the token runs
+/// it.
 template <lane_fault Fault> struct producers : rl::test_suite<producers<Fault>, 3> {
     using lane = model::lane<producers, Fault>;
     static constexpr int items = 5;
@@ -50,7 +51,8 @@ template <lane_fault Fault> struct producers : rl::test_suite<producers<Fault>, 
 };
 
 /// The same with a thread that only consumes: tokens go from hand to hand.
-template <lane_fault Fault, int Each> struct producers_and_worker : rl::test_suite<producers_and_worker<Fault, Each>, 3> {
+template <lane_fault Fault, int Each> struct producers_and_worker
+    : rl::test_suite<producers_and_worker<Fault, Each>, 3> {
     using lane = model::lane<producers_and_worker, Fault>;
     static constexpr int items = 2 * Each;
 

@@ -106,9 +106,8 @@ TEST_CASE("a fork inside an item leaves the parent's other work to the parent", 
     std::atomic<int> ran{0};
     bool held = false;
     queue.suspend();
-    queue.run_async([&] {
-        held = holds_in_child([&] { return is_refused([&] { queue.run_async([] {}); }) && works(); });
-    });
+    queue.run_async(
+        [&] { held = holds_in_child([&] { return is_refused([&] { queue.run_async([] {}); }) && works(); }); });
     queue.run_async([&ran] { ++ran; });
     queue.resume();
     queue.run_sync([] {});

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// A tree of queues under everything at once: asynchronous items, barriers, syncs (nested ones too), suspensions, groups.
+/// A tree of queues under everything at once: asynchronous items, barriers, syncs (nested ones too), suspensions,
+/// groups.
 ///
-/// Holds: what is exclusive is alone; items of one thread on a serial queue start in the order of their submission; what
-/// went in came out, once.
+/// Holds: what is exclusive is alone; items of one thread on a serial queue start in the order of their submission;
+/// what went in came out, once.
 
 #include <gcd/gcd.hpp>
 
@@ -49,7 +50,8 @@ struct world {
     std::atomic<bool> stop{false};
 
     void add(bool side_by_side, std::size_t target) {
-        queues.push_back(std::make_unique<watched>(side_by_side, target < queues.size() ? &queues[target]->queue : nullptr));
+        queues.push_back(
+            std::make_unique<watched>(side_by_side, target < queues.size() ? &queues[target]->queue : nullptr));
     }
 };
 

@@ -32,9 +32,9 @@ struct apply_helper : work {
     apply_loop* loop;
 };
 
-/// One loop. The caller and its helpers take chunks from `next` until it reaches the end, or one of them has stopped it.
-/// The caller owns the loop's contents and is there until the last helper inside has left; the memory is owned by all
-/// helpers that were submitted, as those that come too late find the door closed.
+/// One loop. The caller and its helpers take chunks from `next` until it reaches the end, or one of them has stopped
+/// it. The caller owns the loop's contents and is there until the last helper inside has left; the memory is owned by
+/// all helpers that were submitted, as those that come too late find the door closed.
 struct apply_loop {
     loop_body* body;
     queue_object* queue;
@@ -45,9 +45,9 @@ struct apply_loop {
     std::atomic<std::size_t> next{0};
     /// The body threw, or the caller gave up: no further call begins.
     std::atomic<bool> stopped{false};
-    /// Helpers inside, and the highest bit once the caller has closed it. A helper comes in with acq_rel, by a swap from an
-    /// open door, and leaves with acq_rel; the caller that reads a closed door with nobody inside (acquire) has all
-    /// they did before it.
+    /// Helpers inside, and the highest bit once the caller has closed it. A helper comes in with acq_rel, by a swap
+    /// from an open door, and leaves with acq_rel; the caller that reads a closed door with nobody inside (acquire) has
+    /// all they did before it.
     std::atomic<std::uint32_t> door{0};
     std::atomic<unsigned> owners;
 
@@ -81,7 +81,9 @@ struct apply_loop {
         const blocking_region blocked;
         while ((seen = door.load(std::memory_order_acquire)) != closed) sys::futex_wait(door, seen);
     }
-    static std::size_t size(std::size_t helpers) noexcept { return sizeof(apply_loop) + helpers * sizeof(apply_helper); }
+    static std::size_t size(std::size_t helpers) noexcept {
+        return sizeof(apply_loop) + helpers * sizeof(apply_helper);
+    }
     apply_helper* helper(std::size_t index) noexcept { return reinterpret_cast<apply_helper*>(this + 1) + index; }
     void disown() noexcept {
         if (owners.fetch_sub(1, std::memory_order_acq_rel) == 1) memory::deallocate(this, size(threads - 1));
@@ -134,17 +136,17 @@ GCD_HIDDEN inline bool run_apply(std::size_t iterations, lane* on, loop_body& bo
     pool& workers = on->home->of_level(level);
     const std::size_t width = workers.limit->load(std::memory_order_relaxed);
     const std::size_t helpers = std::min(iterations, std::max<std::size_t>(width, 2)) - 1;
-    auto* loop = ::new (memory::allocate(apply_loop::size(helpers))) apply_loop{
-        .body = &body,
-        .queue = on,
-        .caller = innermost_frame,
-        .end = iterations,
-        .threads = helpers + 1,
-        .owners = static_cast<unsigned>(helpers + 1)};
+    auto* loop =
+        ::new (memory::allocate(apply_loop::size(helpers))) apply_loop{.body = &body,
+                                                                       .queue = on,
+                                                                       .caller = innermost_frame,
+                                                                       .end = iterations,
+                                                                       .threads = helpers + 1,
+                                                                       .owners = static_cast<unsigned>(helpers + 1)};
     queue_object* pool_queue = global_of_level(level);
     for (std::size_t i = 0; i < helpers; ++i)
-        workers.submit_helper(::new (loop->helper(i)) apply_helper{{.fn = &run_apply_helper, .queue = pool_queue}, loop},
-                              level);
+        workers.submit_helper(
+            ::new (loop->helper(i)) apply_helper{{.fn = &run_apply_helper, .queue = pool_queue}, loop}, level);
     bool given_up = false;
     {
         const scoped_frame inside{on, false, innermost_frame};

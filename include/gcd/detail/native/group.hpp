@@ -39,9 +39,10 @@ struct GCD_VISIBLE group_object : object {
     };
 
     /// The group's word. Lowered (acq_rel) by a compare-and-swap, so that who would take the count to zero under
-    /// `notified` submits the notifications first, and they stand in their queues before anyone finds zero. `notified` is
-    /// set under the lock, from a count above zero only. Whoever makes a change that leaves neither `kept` nor a count
-    /// frees the group. Who takes it to zero otherwise touches it no more: a thread that waits may end it at once.
+    /// `notified` submits the notifications first, and they stand in their queues before anyone finds zero. `notified`
+    /// is set under the lock, from a count above zero only. Whoever makes a change that leaves neither `kept` nor a
+    /// count frees the group. Who takes it to zero otherwise touches it no more: a thread that waits may end it at
+    /// once.
     std::atomic<std::uint64_t> state{kept};
     native::futex_lock lock;
     /// Work that waits for zero; each holds its queue. Guarded by `lock`.
@@ -87,7 +88,8 @@ GCD_HIDDEN inline void release(group_object* group) noexcept {
     if ((next & group_object::count_mask) == 0) destroy(group);
 }
 
-/// With the lock. Submits what has been waiting for zero; the count is still above it, by what the caller is to take away.
+/// With the lock. Submits what has been waiting for zero; the count is still above it, by what the caller is to take
+/// away.
 GCD_HIDDEN inline void submit_notifications(group_object* group) {
     std::vector<work*> due;
     due.swap(group->notifications);
@@ -99,8 +101,8 @@ GCD_HIDDEN inline void submit_notifications(group_object* group) {
     }
 }
 
-/// Submits the notifications if taking `by` away, which is the caller's, would leave nothing. Gives the state afterwards,
-/// in which there are none or others are entered: nobody else can take the count to zero meanwhile.
+/// Submits the notifications if taking `by` away, which is the caller's, would leave nothing. Gives the state
+/// afterwards, in which there are none or others are entered: nobody else can take the count to zero meanwhile.
 [[gnu::noinline]] GCD_HIDDEN inline std::uint64_t settle(group_object* group, std::uint64_t by) {
     const std::lock_guard hold{group->lock};
     if ((group->state.load(std::memory_order_relaxed) & group_object::count_mask) == by) submit_notifications(group);
@@ -136,8 +138,7 @@ GCD_HIDDEN inline void group_count_down(group_object* group, std::uint64_t by) {
 
 GCD_HIDDEN inline void group_enter(group_object* group) {
     constexpr std::uint64_t entry = group_object::one_entry + group_object::one;
-    const std::uint64_t before =
-        checked(group, "gcd::group::enter")->state.fetch_add(entry, std::memory_order_relaxed);
+    const std::uint64_t before = checked(group, "gcd::group::enter")->state.fetch_add(entry, std::memory_order_relaxed);
     if (group_object::entries(before) != group_object::most_entries) [[likely]]
         return;
     group->state.fetch_sub(entry, std::memory_order_relaxed);

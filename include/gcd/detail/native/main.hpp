@@ -29,9 +29,9 @@ namespace gcd::inline GCD_ABI::detail::native {
 
 /// One for all libraries, so that each can stop the loop that another one runs.
 struct GCD_VISIBLE main_state {
-    /// Readable while the main queue's token waits to be run; -1 before anyone has asked for it. Made under the lock and
-    /// published (seq_cst); whoever puts the token there marks `ready` (seq_cst) and then looks for a descriptor, and who
-    /// makes one looks at `ready` afterwards, so that one of the two raises it.
+    /// Readable while the main queue's token waits to be run; -1 before anyone has asked for it. Made under the lock
+    /// and published (seq_cst); whoever puts the token there marks `ready` (seq_cst) and then looks for a descriptor,
+    /// and who makes one looks at `ready` afterwards, so that one of the two raises it.
     std::atomic<int> event{-1};
     std::atomic<bool> ready{false};
     futex_lock lock;

@@ -5,13 +5,13 @@
 /// Memory of work nodes, and what the engine knows of each thread.
 ///
 /// Nodes of up to 128 bytes come from two magazines for each thread and size; the consumer of a node puts it into its
-/// own magazine. Full and empty magazines are exchanged at a depot behind a lock, once in 64 nodes. The first ones come out
-/// of a region in which each has cache lines of its own; when that is used up, and for larger nodes, it is the heap's turn.
-/// What the depot has too many of goes back to the heap. Under the address sanitizer all come from the heap, so that it
-/// sees what is used too late.
+/// own magazine. Full and empty magazines are exchanged at a depot behind a lock, once in 64 nodes. The first ones come
+/// out of a region in which each has cache lines of its own; when that is used up, and for larger nodes, it is the
+/// heap's turn. What the depot has too many of goes back to the heap. Under the address sanitizer all come from the
+/// heap, so that it sees what is used too late.
 ///
-/// A node that is given back is kept aside until the same thread gives back another one: an item stays in its list while
-/// it runs, and until its consumer, which is the thread that ran it, has taken it out a few instructions later.
+/// A node that is given back is kept aside until the same thread gives back another one: an item stays in its list
+/// while it runs, and until its consumer, which is the thread that ran it, has taken it out a few instructions later.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/held.hpp>
@@ -47,8 +47,8 @@ struct magazine {
     bool is_full() const noexcept { return count == capacity; }
 };
 
-/// Magazines that no thread uses now, and nodes that have not been used yet. One for all libraries of the process; never
-/// destroyed.
+/// Magazines that no thread uses now, and nodes that have not been used yet. One for all libraries of the process;
+/// never destroyed.
 struct GCD_VISIBLE node_depot {
     static constexpr std::size_t region_size = std::size_t{4} << 20U;
     /// More full magazines than this are not kept: their nodes go back to the heap.
@@ -243,28 +243,21 @@ private:
         loaded->nodes[loaded->count++] = pointer;
     }
 
-    /// A full magazine for an empty one.
+    /// A full magazine for an empty one. What the depot doesn't take goes to the heap.
     static void put_down(magazine*& full, unsigned size_class) noexcept {
+        magazine* empty = nullptr;
         {
             const std::lock_guard hold{depot.lock};
-            magazine* empty = depot.take_empty(size_class);
-            if (empty != nullptr) {
-                if (depot.give_full(size_class, full)) {
-                    full = empty;
-                    return;
-                }
-                depot.give_empty(size_class, empty);
-            } else if (depot.full_count[size_class] != node_depot::most_full) {
-                // Allocated without the lock, below.
-                static_cast<void>(depot.give_full(size_class, full));
-                full = nullptr;
-            }
+            empty = depot.take_empty(size_class);
         }
-        if (full == nullptr && (full = new (std::nothrow) magazine) != nullptr) return;
-        if (full == nullptr) {
+        if (empty == nullptr) empty = new (std::nothrow) magazine;
+        if (empty != nullptr) {
             const std::lock_guard hold{depot.lock};
-            full = depot.take_full(size_class);
-            if (full == nullptr) return;
+            if (depot.give_full(size_class, full)) {
+                full = empty;
+                return;
+            }
+            depot.give_empty(size_class, empty);
         }
         while (full->count != 0) depot.to_heap(full->nodes[--full->count]);
     }

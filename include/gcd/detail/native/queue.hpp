@@ -55,8 +55,8 @@ GCD_HIDDEN inline void adopt_lane(lane* inherited, const char* what) {
 
 GCD_HIDDEN inline void retain(queue_object* queue) noexcept { queue->handles.fetch_add(1, std::memory_order_relaxed); }
 
-/// The last handle lets pending work run: it resumes and activates. In the child of a fork it leaves what the parent had
-/// under way alone.
+/// The last handle lets pending work run: it resumes and activates. In the child of a fork it leaves what the parent
+/// had under way alone.
 GCD_HIDDEN inline void release(queue_object* queue) noexcept {
     if (queue->handles.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     if (is_inherited(queue)) return;
@@ -78,7 +78,8 @@ GCD_HIDDEN inline queue_object* queue_create(const queue_config& config) {
     check_label(config.label);
     check_qos(config.qos, config.relative_priority);
     if (config.has_target) check_depth(checked(config.target, "gcd::queue: target"));
-    auto* made = new lane{object_kind::queue, config.label, config.concurrent, the_pool(), first_state(config.inactive)};
+    auto* made =
+        new lane{object_kind::queue, config.label, config.concurrent, the_pool(), first_state(config.inactive)};
     made->qos = config.qos;
     made->relative_priority = config.relative_priority;
     made->born_inactive = config.inactive;
@@ -102,8 +103,7 @@ GCD_HIDDEN inline queue_object* system_queue(std::atomic<lane*>& place, object_k
                                              gcd::qos qos) {
     lane* known = place.load(std::memory_order_acquire);
     if (known == nullptr) {
-        auto* made = new lane{kind, label, kind == object_kind::global_queue, the_pool(),
-                              lane::kept | lane::of_system};
+        auto* made = new lane{kind, label, kind == object_kind::global_queue, the_pool(), lane::kept | lane::of_system};
         made->qos = qos;
         if (place.compare_exchange_strong(known, made, std::memory_order_acq_rel))
             known = made;
@@ -182,7 +182,8 @@ template <class Object> struct in_use {
 }
 
 /// As checked, for a call that has work to drop when it throws.
-template <class Object> [[gnu::always_inline]] inline Object* checked_or_drop(Object* held, const char* what, work* item) {
+template <class Object> [[gnu::always_inline]] inline Object* checked_or_drop(Object* held, const char* what,
+                                                                              work* item) {
     if (held != nullptr && !is_inherited(held)) [[likely]]
         return held;
     try {
@@ -229,8 +230,7 @@ GCD_HIDDEN inline void queue_after(queue_object* queue, std::uint64_t, work* ite
 GCD_HIDDEN inline void queue_suspend(queue_object* queue) {
     require_own_queue(checked(queue, "gcd::queue::suspend"), "gcd::queue::suspend");
     const std::lock_guard hold{queue->lock};
-    if (queue->suspensions++ == 0)
-        as_lane(queue)->state.fetch_or(lane::suspended, std::memory_order_acq_rel);
+    if (queue->suspensions++ == 0) as_lane(queue)->state.fetch_or(lane::suspended, std::memory_order_acq_rel);
 }
 
 GCD_HIDDEN inline void queue_resume(queue_object* queue) {

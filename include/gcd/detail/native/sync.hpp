@@ -102,8 +102,8 @@ private:
 }
 
 /// True if this thread, or one that waits for it, is inside an item of that lane or of one that goes through it. As a
-/// reader it then has the turn, for as long as this call lasts; waiting for another one behind a barrier, which waits for
-/// the first, would never end.
+/// reader it then has the turn, for as long as this call lasts; waiting for another one behind a barrier, which waits
+/// for the first, would never end.
 GCD_HIDDEN inline bool has_turn_through(const lane* of) {
     for (const frame* seen = innermost_frame; seen != nullptr; seen = seen->previous)
         if (seen->queue != nullptr && walk_targets(seen->queue, [of](queue_object* each) { return each == of; }))
@@ -146,7 +146,8 @@ struct call_on_main : work {
     std::atomic<std::uint32_t> word{waiting};
     std::atomic<int> owners{2};
 
-    call_on_main(call& from, bool alone) : work{.fn = &invoke, .exclusive = alone, .kind = work_kind::borrowed}, body{from} {}
+    call_on_main(call& from, bool alone)
+        : work{.fn = &invoke, .exclusive = alone, .kind = work_kind::borrowed}, body{from} {}
 
     static void disown(call_on_main* node) noexcept {
         if (node->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) delete node;
@@ -155,8 +156,8 @@ struct call_on_main : work {
     static void invoke(work* base, op what) noexcept {
         auto* self = static_cast<call_on_main*>(base);
         std::uint32_t seen = self->word.load(std::memory_order_relaxed);
-        while (seen != abandoned && !self->word.compare_exchange_weak(
-                                        seen, seen == parked ? running_parked : running, std::memory_order_acq_rel)) {
+        while (seen != abandoned && !self->word.compare_exchange_weak(seen, seen == parked ? running_parked : running,
+                                                                      std::memory_order_acq_rel)) {
         }
         if (seen != abandoned) {
             if (what == op::run) self->body.run(&self->body);

@@ -75,7 +75,8 @@ GCD_HIDDEN inline std::uint64_t time_wall(std::int64_t since_epoch) {
 GCD_HIDDEN inline std::uint64_t time_add(std::uint64_t raw, std::int64_t delta) {
     if (raw == time_forever || delta == std::numeric_limits<std::int64_t>::max()) return time_forever;
     std::int64_t sum = 0;
-    if (__builtin_add_overflow(time_nanoseconds(raw), delta, &sum)) return delta < 0 ? time_from(time_clock(raw), 0) : time_forever;
+    if (__builtin_add_overflow(time_nanoseconds(raw), delta, &sum))
+        return delta < 0 ? time_from(time_clock(raw), 0) : time_forever;
     return time_from(time_clock(raw), sum);
 }
 

@@ -146,9 +146,9 @@ GCD_HIDDEN inline int pidfd_open(pid_t pid) noexcept {
     return retried("pidfd_open", [=] { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); });
 }
 
-/// Sleeps while the word holds `expected`, at most until `deadline` (absolute; null: no limit) on CLOCK_REALTIME if `wall`,
-/// else on CLOCK_MONOTONIC. May return early, so callers look again; -1 with ETIMEDOUT once the deadline has passed.
-/// Neither this nor the wake asks the hook: no caller has another way to wait.
+/// Sleeps while the word holds `expected`, at most until `deadline` (absolute; null: no limit) on CLOCK_REALTIME if
+/// `wall`, else on CLOCK_MONOTONIC. May return early, so callers look again; -1 with ETIMEDOUT once the deadline has
+/// passed. Neither this nor the wake asks the hook: no caller has another way to wait.
 GCD_HIDDEN inline int futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
                                  const timespec* deadline = nullptr, bool wall = false) noexcept {
     const int operation = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | (wall ? FUTEX_CLOCK_REALTIME : 0);

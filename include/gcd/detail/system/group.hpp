@@ -4,10 +4,10 @@
 /// @file
 /// Groups: counted here, waited for in libdispatch.
 ///
-/// The count stands beside dispatch_group's, so that an unbalanced leave can be refused, and the notifications are ours,
-/// so that they stand in their queues before a wait returns: whoever takes our count to zero submits them, and only
-/// then leaves the dispatch group, whose count is the one that waits look at. Entering goes the other way round (first
-/// dispatch_group, then our count), so that dispatch_group's count is never below ours.
+/// The count stands beside dispatch_group's, so that an unbalanced leave can be refused, and the notifications are
+/// ours, so that they stand in their queues before a wait returns: whoever takes our count to zero submits them, and
+/// only then leaves the dispatch group, whose count is the one that waits look at. Entering goes the other way round
+/// (first dispatch_group, then our count), so that dispatch_group's count is never below ours.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/object.hpp>

@@ -221,8 +221,8 @@ private:
     const frame* runner_ = nullptr;
 };
 
-/// Where threads wait for a once that another thread runs. One for all of a library: it is rarely used, and a once stays
-/// small and constant-initialised.
+/// Where threads wait for a once that another thread runs. One for all of a library: it is rarely used, and a once
+/// stays small and constant-initialised.
 struct GCD_VISIBLE once_parking {
     std::mutex lock;
     std::condition_variable changed;

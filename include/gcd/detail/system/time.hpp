@@ -64,8 +64,8 @@ GCD_HIDDEN inline std::uint64_t time_earlier(std::uint64_t a, std::uint64_t b) n
     return (a < b) != (time_clock(a) == clock::wall) ? a : b;
 }
 
-/// Waits in slices of at most 50 ms, and asks between them. `attempt(limit)` waits once and tells whether it got what it
-/// waits for. Gives false when the limit has passed, throws interrupted when the wait is given up.
+/// Waits in slices of at most 50 ms, and asks between them. `attempt(limit)` waits once and tells whether it got what
+/// it waits for. Gives false when the limit has passed, throws interrupted when the wait is given up.
 template <class F> bool wait_in_slices(std::uint64_t limit, const give_up* ask, F&& attempt) {
     if (ask == nullptr || limit == 0) return attempt(limit);
     constexpr std::int64_t slice = 50'000'000;

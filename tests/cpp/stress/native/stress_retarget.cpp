@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Queues that come and go, and change their targets, while they are used from several threads. Native only: libdispatch
-/// can lose a sync on a queue that is retargeted (docs/differences.md).
+/// Queues that come and go, and change their targets, while they are used from several threads. Native only:
+/// libdispatch can lose a sync on a queue that is retargeted (docs/differences.md).
 
 #include <gcd/gcd.hpp>
 

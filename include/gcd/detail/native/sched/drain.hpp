@@ -125,15 +125,16 @@ inline unsigned leave(lane* of) {
     for (;;) {
         if ((seen & lane::all_dirty) != 0) return take_dirty(of);
         const std::uint64_t next = seen & ~std::uint64_t{lane::enqueued};
-        if (!of->state.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
+        if (!of->state.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed))
+            continue;
         if (is_dead(next)) destroy(of);
         return 0;
     }
 }
 
-/// On the pool, with empty lists and nothing else to do: waits a little before the token is given up. A producer that goes
-/// on finds the lane in use and marks it, which costs it and the consumer a fraction of what a token's way through the pool
-/// does; and as nobody looks for a while, there will be several items. Gives the lists that have become dirty.
+/// On the pool, with empty lists and nothing else to do: waits a little before the token is given up. A producer that
+/// goes on finds the lane in use and marks it, which costs it and the consumer a fraction of what a token's way through
+/// the pool does; and as nobody looks for a while, there will be several items. Gives the lists that have become dirty.
 GCD_HIDDEN inline unsigned linger(lane* of, const drain_frame& in) noexcept {
     constexpr int looks = 4;
     if (in.of != nullptr || in.on == nullptr) return 0;
@@ -196,8 +197,8 @@ enum class stop : unsigned char { none, put_down, elsewhere };
 
 GCD_HIDDEN void drain(lane* of, const drain_frame& in);
 
-/// Items that stand first in a list, one after the other, in place, until something else is first or has to be looked at.
-/// True if the list still has nodes; `last` is the node that ran last.
+/// Items that stand first in a list, one after the other, in place, until something else is first or has to be looked
+/// at. True if the list still has nodes; `last` is the node that ran last.
 GCD_HIDDEN inline bool run_row(lane* of, work_list& list, work*& last, const drain_frame& in, unsigned& budget) {
     const std::uint64_t look_closer =
         lane::suspended | lane::inactive_bit | (of->by_level != nullptr ? std::uint64_t{lane::all_dirty} : 0U);
@@ -226,7 +227,9 @@ GCD_HIDDEN inline void drain_serial(lane* of, const drain_frame& in) {
     // One for all its items, as they are all the same seen from inside.
     const scoped_frame inside{of, false};
     for (;;) {
-        if (known == 0 && (known = linger(of, in)) == 0 && (known = leave(of)) == 0) return;
+        if (known == 0) known = linger(of, in);
+        if (known == 0) known = leave(of);
+        if (known == 0) return;
         // In the child of a fork that an item has made, the rest is the parent's.
         if (is_inherited(of)) [[unlikely]]
             return;
@@ -265,7 +268,8 @@ GCD_HIDDEN inline void drain_serial(lane* of, const drain_frame& in) {
         if (!more) known &= ~(1U << level);
         if (waits != nullptr && hand_over(of, waits, known)) return;
         if (node == in.until) {
-            if (known != 0 || (known = leave(of)) != 0) pass_on(of, known);
+            if (known == 0) known = leave(of);
+            if (known != 0) pass_on(of, known);
             return;
         }
     }
@@ -335,7 +339,9 @@ GCD_HIDDEN inline void drain_concurrent(lane* of, const drain_frame& in) {
     if (in.on != nullptr && in.on->held.readers_of == of) pay_readers(*in.on);
     unsigned known = take_dirty(of);
     for (;;) {
-        if (known == 0 && (known = linger(of, in)) == 0 && (known = leave(of)) == 0) return;
+        if (known == 0) known = linger(of, in);
+        if (known == 0) known = leave(of);
+        if (known == 0) return;
         if (is_inherited(of)) [[unlikely]]
             return;
         switch (reason_to_stop(of, in, of->state.load(std::memory_order_acquire))) {

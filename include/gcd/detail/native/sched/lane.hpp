@@ -4,8 +4,8 @@
 /// @file
 /// Lanes: what a queue is to the engine. Lists of work, and one word of state.
 ///
-/// A lane with items has one **token**: its own node, which stands in its target (another lane, or the pool) or is being
-/// run there, which drains the lane. `docs/design.md` has the whole picture; what each bit of the word means, who
+/// A lane with items has one **token**: its own node, which stands in its target (another lane, or the pool) or is
+/// being run there, which drains the lane. `docs/design.md` has the whole picture; what each bit of the word means, who
 /// changes it and what that pairs with stands at `lane::state`.
 
 #include <gcd/config.hpp>
@@ -259,7 +259,8 @@ inline bool await_turn(waiter* node, const give_up* ask) {
         const std::uint32_t seen = node->word.load(std::memory_order_acquire);
         if (seen == waiter::granted) return true;
         never.sleep(node->word, seen, ask != nullptr);
-        if (ask == nullptr || node->word.load(std::memory_order_acquire) != waiter::parked || !ask->asked(ask)) continue;
+        if (ask == nullptr || node->word.load(std::memory_order_acquire) != waiter::parked || !ask->asked(ask))
+            continue;
         expected = waiter::parked;
         if (node->word.compare_exchange_strong(expected, waiter::abandoned, std::memory_order_acq_rel)) return false;
     }

@@ -13,11 +13,11 @@
 ///
 /// **No wake-up is lost.** Whoever makes an item known does so with a seq_cst write (the bit of its level, or the tail
 /// of its ring) and then reads `status` (seq_cst). Who parks changes `status` (seq_cst) and then looks at all of that
-/// (seq_cst). One of the two sees the other: either the submitter finds a parked worker and wakes it, or the worker finds
-/// the item. If the submitter finds a worker that searches, it leaves the item to it; a worker that ends its search
-/// with an item, and was the only one, looks whether there is more, and wakes the next. Only the slots are left out of
-/// that: a worker that parks while there is something in a slot makes sure that the monitor is awake, which takes it from
-/// there within two milliseconds.
+/// (seq_cst). One of the two sees the other: either the submitter finds a parked worker and wakes it, or the worker
+/// finds the item. If the submitter finds a worker that searches, it leaves the item to it; a worker that ends its
+/// search with an item, and was the only one, looks whether there is more, and wakes the next. Only the slots are left
+/// out of that: a worker that parks while there is something in a slot makes sure that the monitor is awake, which
+/// takes it from there within two milliseconds.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/native/memory.hpp>
@@ -144,8 +144,8 @@ struct GCD_VISIBLE pool {
         if (has_work()) notify();
     }
 
-    /// How many of this pool's threads may run: what those above leave, but one at least, so that a lower level gets on,
-    /// if slowly, while higher ones keep every processor busy.
+    /// How many of this pool's threads may run: what those above leave, but one at least, so that a lower level gets
+    /// on, if slowly, while higher ones keep every processor busy.
     [[nodiscard]] unsigned width() const noexcept {
         const unsigned all = limit->load(std::memory_order_relaxed);
         if (higher == nullptr) [[likely]]
@@ -187,8 +187,8 @@ struct GCD_VISIBLE pool {
     /// How many may run at once, in all pools. Relaxed.
     std::atomic<unsigned>* const limit;
     std::atomic<unsigned> first_limit{0}; ///< the first pool's, for all of them
-    /// The pool of the next higher levels, and how nice the threads of this one are: for life, as a thread that has become
-    /// nicer can't go back. The first pool has those of the levels below the usual one.
+    /// The pool of the next higher levels, and how nice the threads of this one are: for life, as a thread that has
+    /// become nicer can't go back. The first pool has those of the levels below the usual one.
     pool* const higher;
     const int nice;
     std::atomic<pool*> lower[level_default] = {};
@@ -206,7 +206,8 @@ struct GCD_VISIBLE pool {
     futex_lock lock;
     worker* first_parked = nullptr;
     unsigned threads = 0;
-    /// Workers ever made, and however many are blocked never more than that; entries below `made` are never null again. Written under the lock (release), read anywhere.
+    /// Workers ever made, and however many are blocked never more than that; entries below `made` are never null again.
+    /// Written under the lock (release), read anywhere.
     std::atomic<worker*> workers[most_threads] = {};
     std::atomic<unsigned> made{0};
 

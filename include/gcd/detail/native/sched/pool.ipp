@@ -216,7 +216,8 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
     };
     const std::uint64_t now = status.load(std::memory_order_seq_cst);
     if (searching(now) == 0 && has_work()) {
-        // Too many run, or it stands in a slot that its owner will look into: the monitor sees to it that somebody does.
+        // Too many run, or it stands in a slot that its owner will look into: the monitor sees to it that somebody
+        // does.
         if (running(now) >= width() || !has_work_to_take()) {
             arm_monitor();
         } else {
@@ -393,8 +394,8 @@ inline bool pool::start_thread() noexcept {
     sys::futex_wake(&monitor_armed, 1);
 }
 
-/// True if the worker has used a processor for a good part of the time since the last look, is on one or stands in line for
-/// it, or waits for a lock that another worker holds. A thread that sleeps otherwise is blocked.
+/// True if the worker has used a processor for a good part of the time since the last look, is on one or stands in line
+/// for it, or waits for a lock that another worker holds. A thread that sleeps otherwise is blocked.
 inline bool pool::is_on_cpu(worker& seen) noexcept {
     const pid_t thread = seen.thread.load(std::memory_order_acquire);
     if (thread == 0) return false;

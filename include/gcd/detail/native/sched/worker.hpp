@@ -65,10 +65,12 @@ struct worker {
     held_back held;
     unsigned turns = 0;
     std::size_t last_batch = 0; ///< how many items came out of a list last
-    /// When the worker last looked at the clock, and how many items it had taken by then; zero if it has been idle since.
+    /// When the worker last looked at the clock, and how many items it had taken by then; zero if it has been idle
+    /// since.
     std::int64_t learned_when = 0;
     std::uint64_t learned_at = 0;
-    /// The frame of an item that the pool has run on its own; without a queue otherwise. Linked as long as the thread is.
+    /// The frame of an item that the pool has run on its own; without a queue otherwise. Linked as long as the thread
+    /// is.
     frame outermost{nullptr, false, nullptr, nullptr};
 };
 

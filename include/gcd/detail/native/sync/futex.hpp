@@ -38,9 +38,9 @@ inline void pause_for_others() noexcept {
 /// yield costs a whole slice of time. Relaxed: a hint.
 GCD_VISIBLE inline constinit std::atomic<std::int64_t> crowded_until{0};
 
-/// Waiting in the hope that it is short: about a microsecond of pauses, then yields, up to 20 microseconds in all. Who is
-/// waited for may be runnable on this very processor, so the pauses must not go on; and where a yield turns out to be
-/// long, waits are left to the kernel for a while.
+/// Waiting in the hope that it is short: about a microsecond of pauses, then yields, up to 20 microseconds in all. Who
+/// is waited for may be runnable on this very processor, so the pauses must not go on; and where a yield turns out to
+/// be long, waits are left to the kernel for a while.
 class brief_wait {
 public:
     /// False once it has lasted long enough.
@@ -123,7 +123,9 @@ public:
     }
 
     [[nodiscard]] bool is_endless() const noexcept { return endless_; }
-    [[nodiscard]] bool has_passed() const noexcept { return !endless_ && (at_ == 0 || read_clock(clock_id(clock_)) >= at_); }
+    [[nodiscard]] bool has_passed() const noexcept {
+        return !endless_ && (at_ == 0 || read_clock(clock_id(clock_)) >= at_);
+    }
 
     /// Sleeps while the word holds `expected`, at most until the deadline, or until it is time to ask again.
     void sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected, bool asking) const noexcept {

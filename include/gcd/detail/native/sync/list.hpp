@@ -4,9 +4,9 @@
 /// @file
 /// An intrusive list of work: many producers, one consumer at a time.
 ///
-/// `tail` is the last node, or null. A producer exchanges it for its own node. If there was a node before, it links that
-/// one to its own and is done: from then on it touches neither list nor owner, which may be gone. If there was none, it
-/// stores `head` and has to announce, in a word of the owner, that the list has become non-empty.
+/// `tail` is the last node, or null. A producer exchanges it for its own node. If there was a node before, it links
+/// that one to its own and is done: from then on it touches neither list nor owner, which may be gone. If there was
+/// none, it stores `head` and has to announce, in a word of the owner, that the list has become non-empty.
 ///
 /// The consumer must not look at `head` before it has seen that announcement (or has been told by the consumer before
 /// it): a node consumed earlier would let the list end under its producer's hands, and a late announcement would make
