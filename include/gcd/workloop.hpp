@@ -17,7 +17,7 @@ struct workloop_options {
 
 /// A serial queue that runs the item of highest QoS first; an item's QoS is that of the queue it came through.
 /// Goes wherever a queue goes. Can't be suspended or retargeted, and takes no work while it is inactive.
-/// @note Linux: libdispatch has no order by QoS there; the workloop is a plain serial queue.
+/// @note libdispatch on Linux has no order by QoS: there the workloop is a plain serial queue.
 /// @see dispatch_workloop_create
 class workloop : public queue {
 public:

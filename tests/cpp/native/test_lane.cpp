@@ -152,3 +152,26 @@ TEST_CASE("the last handle may go inside the item that was submitted through it"
     }
     CHECK(await([&] { return live() == 0; }));
 }
+
+TEST_CASE("a former target's finalizer may change targets itself", "[native][targets]") {
+    const gcd::queue child{"child"};
+    const gcd::queue other{"other"};
+    std::atomic<bool> finalized{false};
+    {
+        const gcd::queue target{"target"};
+        target.set_context(std::make_shared<int>(1), [&] {
+            other.set_target_queue(gcd::queue::global_queue());
+            finalized = true;
+        });
+        child.set_target_queue(target);
+    }
+    child.run_sync([] {});
+    child.set_target_queue(other);
+    CHECK(await([&] { return finalized.load(); }));
+}
+
+TEST_CASE("a workloop that is idle is had at once by a sync", "[native][workloop]") {
+    const gcd::workloop loop{"loop"};
+    const auto here = std::this_thread::get_id();
+    CHECK(loop.run_sync([] { return std::this_thread::get_id(); }) == here);
+}

@@ -22,6 +22,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gcd::inline GCD_ABI::detail {
 
@@ -252,29 +253,36 @@ GCD_HIDDEN inline void queue_activate(queue_object* queue) {
     unblock(as_lane(queue), lane::inactive_bit);
 }
 
-/// Former targets stay as long as somebody may still be on his way through them: the token, a sync, a reader, or a
+/// With the lock: the former targets that nobody is on his way through any more: the token, a sync, a reader, or a
 /// walker. A lane that is seen idle after the exchange shows its new target to all who come later.
-GCD_HIDDEN inline void drop_unused_targets(lane* of) {
+GCD_HIDDEN inline std::vector<queue_object*> unused_targets(lane* of) {
     constexpr std::uint64_t in_use = lane::enqueued | lane::exclusive | lane::readers_mask;
+    std::vector<queue_object*> unused;
     if (of->walkers.load(std::memory_order_seq_cst) == 0 && (of->state.load(std::memory_order_seq_cst) & in_use) == 0)
-        drop_retired_targets(of);
+        unused.swap(of->retired);
+    return unused;
 }
 
 GCD_HIDDEN inline void queue_set_target(queue_object* queue, queue_object* target) {
     require_own_queue(checked(queue, "gcd::queue::set_target_queue"), "gcd::queue::set_target_queue");
     static_cast<void>(checked(target, "gcd::queue::set_target_queue: target"));
-    const std::lock_guard topology{topology_lock};
-    check_target(queue, target);
-    const std::lock_guard hold{queue->lock};
-    if (queue->born_inactive && !queue->inactive.load(std::memory_order_relaxed))
-        throw std::logic_error("gcd::queue::set_target_queue: the queue " + describe(queue) +
-                               " was created inactive and has been activated; set its target before activate()");
-    queue->retired.reserve(queue->retired.size() + 1);
-    keep(target);
-    if (queue_object* former = queue->target.exchange(target, std::memory_order_seq_cst))
-        queue->retired.push_back(former);
-    queue->look_closer();
-    drop_unused_targets(as_lane(queue));
+    std::vector<queue_object*> unused;
+    {
+        const std::lock_guard topology{topology_lock};
+        check_target(queue, target);
+        const std::lock_guard hold{queue->lock};
+        if (queue->born_inactive && !queue->inactive.load(std::memory_order_relaxed))
+            throw std::logic_error("gcd::queue::set_target_queue: the queue " + describe(queue) +
+                                   " was created inactive and has been activated; set its target before activate()");
+        queue->retired.reserve(queue->retired.size() + 1);
+        keep(target);
+        if (queue_object* former = queue->target.exchange(target, std::memory_order_seq_cst))
+            queue->retired.push_back(former);
+        queue->look_closer();
+        unused = unused_targets(as_lane(queue));
+    }
+    // Without the locks, as finalizers may run.
+    for (queue_object* former : unused) let_go(former);
 }
 
 // --- where this thread is -----------------------------------------------------------------------------------------

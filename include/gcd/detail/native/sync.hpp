@@ -27,7 +27,7 @@ namespace gcd::inline GCD_ABI::detail::native {
 /// Takes an idle lane alone. The lists are looked at first: what this thread has submitted before is in one, or has
 /// run; its producer may not have marked the lane yet, if another one was there before it.
 [[gnu::always_inline]] inline bool try_take(lane* of) noexcept {
-    if (!of->items.seems_empty() || of->by_level != nullptr) return false;
+    if (!of->seems_empty()) return false;
     std::uint64_t idle = lane::kept;
     return of->state.compare_exchange_strong(idle, lane::kept | lane::exclusive, std::memory_order_seq_cst,
                                              std::memory_order_relaxed);

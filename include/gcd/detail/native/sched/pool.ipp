@@ -216,9 +216,9 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
     };
     const std::uint64_t now = status.load(std::memory_order_seq_cst);
     if (searching(now) == 0 && has_work()) {
-        // Too many run, or it stands in a slot that its owner will look into: the monitor sees to it that somebody
-        // does.
-        if (running(now) >= width() || !has_work_to_take()) {
+        // Too many run; or those that run get on with it by themselves; or it stands in a slot that its owner will look
+        // into: the monitor sees to it that this is so.
+        if (running(now) >= width() || (running(now) != 0 && items_are_short()) || !has_work_to_take()) {
             arm_monitor();
         } else {
             const std::lock_guard hold{lock};
@@ -493,7 +493,6 @@ inline void pool::monitor() {
 GCD_HIDDEN inline void forget_pool() noexcept;
 
 [[gnu::noinline]] GCD_HIDDEN inline pool& make_pool() {
-    prepare_process();
     static const int watched = ::pthread_atfork(nullptr, nullptr, &forget_pool);
     static_cast<void>(watched);
     pool* none = nullptr;
@@ -504,6 +503,8 @@ GCD_HIDDEN inline void forget_pool() noexcept;
 }
 
 GCD_HIDDEN inline pool& the_pool() {
+    // Of each library that makes an object: its items may outlast a dlclose, whoever has made the pool.
+    prepare_process();
     pool* known = shared_pool.load(std::memory_order_acquire);
     return known != nullptr ? *known : make_pool();
 }
