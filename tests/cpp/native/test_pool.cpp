@@ -164,6 +164,25 @@ TEST_CASE("an idle pool never wakes up by itself", "[native][pool]") {
     suspended.run_sync([] {});
 }
 
+TEST_CASE("threads that are too many end after a while, and those that may run stay", "[native][pool]") {
+    constexpr unsigned items = 12;
+    latch started{items};
+    latch released{1};
+    latch ended{items};
+    for (unsigned i = 0; i < items; ++i)
+        gcd::queue::global_queue().run_async([&] {
+            started.count_down();
+            static_cast<void>(released.wait(30s));
+            ended.count_down();
+        });
+    REQUIRE(started.wait());
+    released.count_down();
+    REQUIRE(ended.wait());
+    const unsigned width = first_pool().limit->load();
+    CHECK(await([&] { return parked() <= width; }, 20s));
+    CHECK(parked() + running() >= std::min(width, 1U));
+}
+
 TEST_CASE("the pool's threads block signals and bear a name", "[native][pool]") {
     latch ended{1};
     std::string name;

@@ -194,9 +194,9 @@ struct GCD_VISIBLE pool {
     std::atomic<pool*> lower[level_default] = {};
     /// Workers that are to park because too many run; set by the monitor, taken down by them. Relaxed: a hint.
     std::atomic<unsigned> surplus{0};
-    /// What an item takes, in nanoseconds, as a worker has last found. While items are so short that two threads would mostly
-    /// wait for each other's cache lines, one that runs isn't given help, and isn't stolen from unless it stands still;
-    /// the monitor sees to it that this is found out, and sets it to unknown. Relaxed: a hint.
+    /// What an item takes, in nanoseconds, as a worker has last found. While items are so short that two threads would
+    /// mostly wait for each other's cache lines, one that runs isn't given help, and isn't stolen from unless it stands
+    /// still; the monitor sees to it that this is found out, and sets it to unknown. Relaxed: a hint.
     std::atomic<std::uint32_t> item_time{unknown_time};
     static constexpr std::uint32_t unknown_time = ~std::uint32_t{0};
     static constexpr std::uint32_t short_time = 200;
