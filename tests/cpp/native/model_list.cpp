@@ -85,7 +85,7 @@ int main() {
     model::suite all;
     all.holds<producers<lane_fault::none>>("three producers, the announcing one consumes", 300'000);
     all.holds<producers_and_worker<lane_fault::none, 2>>("two producers and a consumer", 200'000);
-    all.holds<producers_and_worker<lane_fault::none, 1>>("the same with one item each", 500'000);
+    all.holds<producers_and_worker<lane_fault::none, 1>>("the same with one item each", 300'000);
     all.catches<producers<lane_fault::head_after_announcement>>("head stored after the announcement", 100'000);
     all.catches<producers_and_worker<lane_fault::head_after_announcement, 2>>("the same with a consumer", 100'000);
     all.catches<producers<lane_fault::leave_with_store>>("leaving with a plain store", 100'000);

@@ -62,11 +62,11 @@ template <pool_fault Fault> struct dependent : rl::test_suite<dependent<Fault>, 
 int main() {
     model::suite all;
     all.holds<one_worker<pool_fault::none>>("a worker and two producers", 200'000);
-    all.holds<dependent<pool_fault::none>>("two workers, an item waits for the next one", 500'000);
+    all.holds<dependent<pool_fault::none>>("two workers, an item waits for the next one", 250'000);
     all.catches<one_worker<pool_fault::look_before_status>>("looks before it changes status", 200'000);
     all.catches<one_worker<pool_fault::acquire_release>>("acq_rel for seq_cst", 200'000);
     all.catches<one_worker<pool_fault::notify_first>>("looks at status before the item is known", 200'000);
     all.catches<dependent<pool_fault::search_ends_silently>>("a search ends without another look", 200'000);
-    all.catches<dependent<pool_fault::silent_batch>>("items from the list to a ring without a look at status", 500'000);
+    all.catches<dependent<pool_fault::silent_batch>>("items from the list to a ring without a look at status", 200'000);
     return all.result();
 }
