@@ -88,12 +88,15 @@ GCD_HIDDEN inline void release(group_object* group) noexcept {
     if ((next & group_object::count_mask) == 0) destroy(group);
 }
 
-/// With the lock. Submits what has been waiting for zero; the count is still above it, by what the caller is to take
-/// away.
-GCD_HIDDEN inline void submit_notifications(group_object* group) {
+/// With the lock: what has been waiting for zero.
+GCD_HIDDEN inline std::vector<work*> take_notifications(group_object* group) noexcept {
     std::vector<work*> due;
     due.swap(group->notifications);
     group->state.fetch_and(~std::uint64_t{group_object::notified}, std::memory_order_relaxed);
+    return due;
+}
+
+GCD_HIDDEN inline void submit_notifications(const std::vector<work*>& due) {
     for (work* item : due) {
         queue_object* queue = item->queue;
         submit(item);
@@ -105,7 +108,8 @@ GCD_HIDDEN inline void submit_notifications(group_object* group) {
 /// afterwards, in which there are none or others are entered: nobody else can take the count to zero meanwhile.
 [[gnu::noinline]] GCD_HIDDEN inline std::uint64_t settle(group_object* group, std::uint64_t by) {
     const std::lock_guard hold{group->lock};
-    if ((group->state.load(std::memory_order_relaxed) & group_object::count_mask) == by) submit_notifications(group);
+    if ((group->state.load(std::memory_order_relaxed) & group_object::count_mask) == by)
+        submit_notifications(take_notifications(group));
     return group->state.load(std::memory_order_relaxed);
 }
 
@@ -186,7 +190,10 @@ GCD_HIDDEN inline void group_notify(group_object* group, queue_object* queue, wo
         if (group->state.compare_exchange_weak(seen, seen | group_object::notified, std::memory_order_acq_rel,
                                                std::memory_order_relaxed))
             return;
-    submit_notifications(group);
+    const std::vector<work*> due = take_notifications(group);
+    // Without the lock: one of them may have the group's last handle.
+    hold.unlock();
+    submit_notifications(due);
 }
 
 GCD_HIDDEN inline bool group_wait(group_object* group, std::uint64_t limit) {

@@ -258,6 +258,11 @@ inline bool await_turn(waiter* node, const give_up* ask) {
     for (;;) {
         const std::uint32_t seen = node->word.load(std::memory_order_acquire);
         if (seen == waiter::granted) return true;
+        if (seen == waiter::claimed) {
+            // Granted in a moment; who has claimed it before this thread slept wakes nobody.
+            ::sched_yield();
+            continue;
+        }
         never.sleep(node->word, seen, ask != nullptr);
         if (ask == nullptr || node->word.load(std::memory_order_acquire) != waiter::parked || !ask->asked(ask))
             continue;

@@ -62,6 +62,7 @@ inline work* pool::take_injected(worker& self) noexcept {
     work* taken[most];
     std::size_t count = 0;
     unsigned level = 0;
+    bool more = true;
     {
         const std::lock_guard hold{taking};
         const unsigned present = queued.load(std::memory_order_seq_cst);
@@ -71,7 +72,7 @@ inline work* pool::take_injected(worker& self) noexcept {
         work_list& from = injected[level];
         // What stands in a ring isn't overtaken by a higher level any more, so it is little below the usual one.
         const std::size_t wanted = level < level_default ? 4 : most;
-        for (bool more = true; more && count < wanted;) {
+        while (more && count < wanted) {
             work* item = from.first();
             if (item->next.load(std::memory_order_acquire) == nullptr) {
                 // Maybe the last one. The bit goes before the list is empty, and comes back if it isn't: a producer
@@ -89,6 +90,8 @@ inline work* pool::take_injected(worker& self) noexcept {
     if (count > 1) learn(self);
     std::size_t kept = self.ring.push(taken + 1, count - 1) + 1;
     for (; kept < count; ++kept) submit(taken[kept], level);
+    // For a while these were in no place where others look, and whoever parked meanwhile has seen nothing.
+    if (more || count > 1) notify();
     return taken[0];
 }
 
@@ -251,19 +254,23 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
 /// `beyond_limit`: the monitor's order to start one although as many as allowed are running.
 [[gnu::noinline]] inline void pool::wake_one(bool beyond_limit) noexcept {
     worker* woken = nullptr;
+    bool failed = false;
     {
         const std::lock_guard hold{lock};
         const std::uint64_t seen = status.load(std::memory_order_seq_cst);
         if (!beyond_limit && (searching(seen) != 0 || running(seen) >= width())) return;
         woken = first_parked;
         if (woken == nullptr) {
-            if (threads < most_threads) start_thread();
-            return;
+            failed = threads < most_threads && !start_thread();
+        } else {
+            first_parked = woken->next_parked;
+            woken->is_parked = false;
+            status.fetch_add(one_running + one_searching - one_parked, std::memory_order_seq_cst);
         }
-        first_parked = woken->next_parked;
-        woken->is_parked = false;
-        status.fetch_add(one_running + one_searching - one_parked, std::memory_order_seq_cst);
     }
+    // The system has no thread to give now: the monitor asks again, and for those who have relied on this one.
+    if (failed) arm_monitor();
+    if (woken == nullptr) return;
     woken->wake.store(1, std::memory_order_release);
     sys::futex_wake(&woken->wake, 1);
 }
