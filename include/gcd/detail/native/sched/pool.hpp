@@ -15,9 +15,10 @@
 /// of its ring) and then reads `status` (seq_cst). Who parks changes `status` (seq_cst) and then looks at all of that
 /// (seq_cst). One of the two sees the other: either the submitter finds a parked worker and wakes it, or the worker
 /// finds the item. If the submitter finds a worker that searches, it leaves the item to it; a worker that ends its
-/// search with an item, and was the only one, looks whether there is more, and wakes the next. Only the slots are left
-/// out of that: a worker that parks while there is something in a slot makes sure that the monitor is awake, which
-/// takes it from there within two milliseconds.
+/// search with an item, and was the only one, looks whether there is more, and wakes the next. A batch on its way from
+/// a list to a ring is in neither, so that whoever has moved one reads `status` once more. Only the slots are left out
+/// of that, and what is short: a worker that parks while there is something in a slot makes sure that the monitor is
+/// awake, which takes it from there within two milliseconds.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/native/memory.hpp>
