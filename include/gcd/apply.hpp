@@ -31,15 +31,19 @@ public:
     }
 
 private:
-    static bool invoke(loop_body* base, std::size_t index) noexcept {
+    static bool invoke(loop_body* base, std::size_t first, std::size_t last) noexcept {
         auto* self = static_cast<borrowed_loop*>(base);
         try {
-            static_cast<void>(self->body_(index));
+            for (std::size_t index = first; index != last; ++index) {
+                if (self->stopped.load(std::memory_order_relaxed)) return false;
+                static_cast<void>(self->body_(index));
+            }
             return true;
         } catch (...) {
             // The engine waits for every thread that runs the body before it returns, which orders this write
             // before the caller's read.
             if (!self->failed_.exchange(true, std::memory_order_relaxed)) self->error_ = std::current_exception();
+            self->stopped.store(true, std::memory_order_relaxed);
             return false;
         }
     }

@@ -7,6 +7,7 @@
 #include <gcd/config.hpp>
 #include <gcd/qos.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -38,9 +39,15 @@ struct give_up {
     bool (*asked)(const give_up*) noexcept;
 };
 
-/// The body of apply, borrowed. `run` returns false once the loop should end early (an exception was caught).
+/// The body of apply, borrowed.
 struct loop_body {
-    bool (*run)(loop_body*, std::size_t) noexcept;
+    /// Calls it for each index from the first on, below the last. False, with the rest left out, once the loop is stopped.
+    bool (*run)(loop_body*, std::size_t first, std::size_t last) noexcept;
+    /// A call has thrown, or the loop was given up: no further call begins. Set by any thread; relaxed, as who waits for
+    /// the threads orders the rest.
+    std::atomic<bool> stopped{false};
+
+    explicit loop_body(bool (*how)(loop_body*, std::size_t, std::size_t) noexcept) noexcept : run{how} {}
 };
 
 struct queue_config {

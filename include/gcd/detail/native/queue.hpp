@@ -56,18 +56,21 @@ GCD_HIDDEN inline void adopt_lane(lane* inherited, const char* what) {
 
 GCD_HIDDEN inline void retain(queue_object* queue) noexcept { queue->handles.fetch_add(1, std::memory_order_relaxed); }
 
-/// The last handle lets pending work run: it resumes and activates. In the child of a fork it leaves what the parent
-/// had under way alone.
+/// The last handle lets pending work run: it resumes and activates. In the child of a fork it leaves what the parent had
+/// under way alone. Nobody else has a handle now, so that what its lock guards is this thread's.
 GCD_HIDDEN inline void release(queue_object* queue) noexcept {
     if (queue->handles.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     if (is_inherited(queue)) return;
-    {
-        const std::lock_guard hold{queue->lock};
-        const bool held_back = queue->inactive.load(std::memory_order_relaxed) || queue->suspensions != 0;
+    if (queue->inactive.load(std::memory_order_relaxed) || queue->suspensions != 0) {
         queue->suspensions = 0;
         queue->inactive.store(false, std::memory_order_release);
-        if (held_back) unblock(as_lane(queue), lane::suspended | lane::inactive_bit);
+        unblock(as_lane(queue), lane::suspended | lane::inactive_bit);
     }
+    lane* of = as_lane(queue);
+    // Without other owners, and with nothing under way, nobody can come to this lane any more.
+    if (of->keeps.load(std::memory_order_acquire) == 1 && of->state.load(std::memory_order_acquire) == lane::kept &&
+        of->seems_empty())
+        return destroy(of);
     let_go(queue);
 }
 
