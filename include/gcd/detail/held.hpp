@@ -195,6 +195,29 @@ GCD_HIDDEN inline bool has_turn(const queue_object* on) noexcept {
     return false;
 }
 
+GCD_HIDDEN inline void require_main_thread(const char* what) {
+    if (!on_main_thread()) throw std::logic_error(std::string{what} + ": must be called on the main thread");
+}
+
+GCD_HIDDEN inline bool ends_in_main_queue(queue_object* queue) {
+    return walk_targets(queue, [](queue_object* seen) { return seen->kind == object_kind::main_queue; });
+}
+
+/// True inside an item of the main queue. No other one starts before that has returned.
+GCD_HIDDEN inline bool inside_main_queue() {
+    for (const frame* seen = innermost_frame; seen != nullptr; seen = seen->previous)
+        if (seen->queue != nullptr && ends_in_main_queue(seen->queue)) return true;
+    return false;
+}
+
+/// True inside an item of that queue, or of one that goes through it; and on the main thread for the main queue.
+GCD_HIDDEN inline bool is_within(const queue_object* queue) {
+    const auto found = [queue](const queue_object* seen) { return seen == queue; };
+    for (const frame* inside = innermost_frame; inside != nullptr; inside = inside->previous)
+        if (inside->queue != nullptr && walk_targets(inside->queue, found)) return true;
+    return queue->kind == object_kind::main_queue && on_main_thread();
+}
+
 [[noreturn, gnu::noinline]] GCD_HIDDEN inline void throw_deadlock(const char* what, queue_object* onto,
                                                                   queue_object* held) {
     throw would_deadlock(std::string{what} + " on the queue " + describe(onto) +

@@ -281,6 +281,63 @@ GCD_HIDDEN inline void run_finalizer(queue_object* queue) noexcept {
     }
 }
 
+// --- changes of a queue's state: the caller holds its lock ----------------------------------------------------------
+
+/// One suspension less; true if it was the last one. @throws std::logic_error if there is none
+GCD_HIDDEN inline bool take_suspension(queue_object* queue) {
+    if (queue->suspensions == 0)
+        throw std::logic_error("gcd::queue::resume: the queue " + describe(queue) +
+                               " is not suspended; each resume() needs a suspend() before it");
+    return --queue->suspensions == 0;
+}
+
+GCD_HIDDEN inline void require_inactive(const queue_object* queue) {
+    if (!queue->inactive.load(std::memory_order_relaxed))
+        throw std::logic_error("gcd::queue::activate: the queue " + describe(queue) + " is not inactive");
+}
+
+GCD_HIDDEN inline void require_retargetable(const queue_object* queue) {
+    if (queue->born_inactive && !queue->inactive.load(std::memory_order_relaxed))
+        throw std::logic_error("gcd::queue::set_target_queue: the queue " + describe(queue) +
+                               " was created inactive and has been activated; set its target before activate()");
+}
+
+GCD_HIDDEN inline void check_frequency(autorelease_frequency frequency) {
+    if (frequency > autorelease_frequency::never)
+        throw std::invalid_argument("gcd::workloop: unknown autorelease frequency");
+}
+
+GCD_HIDDEN inline void check_frequency(const queue_object* workloop, autorelease_frequency frequency) {
+    check_frequency(frequency);
+    if (!workloop->inactive.load(std::memory_order_relaxed))
+        throw std::logic_error("gcd::workloop::set_autorelease_frequency: the workloop " + describe(workloop) +
+                               " is active; the frequency must be set before activate()");
+}
+
+// --- what misuse is answered with -----------------------------------------------------------------------------------
+
+[[noreturn]] GCD_HIDDEN inline void throw_takes_no_work(const queue_object* workloop, const char* what) {
+    throw std::logic_error(std::string{what} + ": the workloop " + describe(workloop) +
+                           " is inactive and takes no work before activate()");
+}
+
+[[noreturn, gnu::noinline]] GCD_HIDDEN inline void throw_inactive(const queue_object* queue, const char* what) {
+    throw std::logic_error(std::string{what} + " on the queue " + describe(queue) +
+                           " would wait for ever: it is inactive; call activate() first");
+}
+
+[[noreturn]] GCD_HIDDEN inline void throw_not_entered() {
+    throw std::logic_error("gcd::group::leave: nothing is entered; each leave() needs an enter()");
+}
+
+[[noreturn]] GCD_HIDDEN inline void throw_most_units() {
+    throw std::logic_error("gcd::semaphore::signal: the value is at its maximum");
+}
+
+GCD_HIDDEN inline void check_units(long value) {
+    if (value < 0) throw std::invalid_argument("gcd::semaphore: the value must be 0 or more");
+}
+
 /// For changing targets: a cycle can be made by two threads that each change one of two queues. An engine may use it
 /// for more that spans queues.
 GCD_VISIBLE inline constinit std::mutex topology_lock;

@@ -156,8 +156,7 @@ GCD_HIDDEN inline void group_leave(group_object* group) {
     std::uint64_t seen = group->state.load(std::memory_order_relaxed);
     std::uint64_t next = 0;
     do {
-        if (group_object::entries(seen) == 0)
-            throw std::logic_error("gcd::group::leave: nothing is entered; each leave() needs an enter()");
+        if (group_object::entries(seen) == 0) throw_not_entered();
         next = (seen & group_object::notified) != 0 ? seen - group_object::one_entry
                                                     : lowered(seen, group_object::one_entry + group_object::one);
     } while (!group->state.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed));

@@ -68,18 +68,6 @@ GCD_HIDDEN inline int main_descriptor() {
     return made;
 }
 
-GCD_HIDDEN inline void require_main_thread(const char* what) {
-    if (!on_main_thread()) throw std::logic_error(std::string{what} + ": must be called on the main thread");
-}
-
-/// True inside an item of the main queue, which starts no other one before that has returned.
-GCD_HIDDEN inline bool inside_main_queue() {
-    const auto is_main = [](queue_object* seen) { return seen->kind == object_kind::main_queue; };
-    for (const frame* seen = innermost_frame; seen != nullptr; seen = seen->previous)
-        if (seen->queue != nullptr && walk_targets(seen->queue, is_main)) return true;
-    return false;
-}
-
 /// Runs what is there at the call; a call from inside an item of the main queue does nothing.
 GCD_HIDDEN inline void main_drain() {
     require_main_thread("gcd::drain_main_queue");

@@ -200,8 +200,7 @@ template <class Object> [[gnu::always_inline]] inline Object* checked_or_drop(Ob
 
 [[noreturn, gnu::noinline]] GCD_HIDDEN inline void refuse(queue_object* queue, const char* what, work* item) {
     drop(item);
-    throw std::logic_error(std::string{what} + ": the workloop " + describe(queue) +
-                           " is inactive and takes no work before activate()");
+    throw_takes_no_work(queue, what);
 }
 
 /// Takes the work for the queue, or drops it and throws.
@@ -240,17 +239,13 @@ GCD_HIDDEN inline void queue_suspend(queue_object* queue) {
 GCD_HIDDEN inline void queue_resume(queue_object* queue) {
     require_own_queue(checked(queue, "gcd::queue::resume"), "gcd::queue::resume");
     const std::lock_guard hold{queue->lock};
-    if (queue->suspensions == 0)
-        throw std::logic_error("gcd::queue::resume: the queue " + describe(queue) +
-                               " is not suspended; each resume() needs a suspend() before it");
-    if (--queue->suspensions == 0) unblock(as_lane(queue), lane::suspended);
+    if (take_suspension(queue)) unblock(as_lane(queue), lane::suspended);
 }
 
 GCD_HIDDEN inline void queue_activate(queue_object* queue) {
     static_cast<void>(checked(queue, "gcd::queue::activate"));
     const std::lock_guard hold{queue->lock};
-    if (!queue->inactive.load(std::memory_order_relaxed))
-        throw std::logic_error("gcd::queue::activate: the queue " + describe(queue) + " is not inactive");
+    require_inactive(queue);
     queue->inactive.store(false, std::memory_order_release);
     queue->look_closer();
     unblock(as_lane(queue), lane::inactive_bit);
@@ -274,9 +269,7 @@ GCD_HIDDEN inline void queue_set_target(queue_object* queue, queue_object* targe
         const std::lock_guard topology{topology_lock};
         check_target(queue, target);
         const std::lock_guard hold{queue->lock};
-        if (queue->born_inactive && !queue->inactive.load(std::memory_order_relaxed))
-            throw std::logic_error("gcd::queue::set_target_queue: the queue " + describe(queue) +
-                                   " was created inactive and has been activated; set its target before activate()");
+        require_retargetable(queue);
         queue->retired.reserve(queue->retired.size() + 1);
         keep(target);
         if (queue_object* former = queue->target.exchange(target, std::memory_order_seq_cst))
@@ -299,18 +292,10 @@ GCD_HIDDEN inline std::string queue_current_label() {
 
 GCD_HIDDEN inline bool queue_is_current(queue_object* queue) {
     static_cast<void>(checked(queue, "gcd::queue::is_current"));
-    const auto found = [queue](queue_object* seen) { return seen == queue; };
-    for (frame* inside = innermost_frame; inside != nullptr; inside = inside->previous)
-        if (inside->queue != nullptr && walk_targets(inside->queue, found)) return true;
-    return queue->kind == object_kind::main_queue && on_main_thread();
+    return is_within(queue);
 }
 
 // --- workloops ------------------------------------------------------------------------------------------------------
-
-GCD_HIDDEN inline void check_frequency(autorelease_frequency frequency) {
-    if (frequency > autorelease_frequency::never)
-        throw std::invalid_argument("gcd::workloop: unknown autorelease frequency");
-}
 
 GCD_HIDDEN inline queue_object* workloop_create(std::string_view label, bool inactive,
                                                 autorelease_frequency frequency) {
@@ -324,12 +309,8 @@ GCD_HIDDEN inline queue_object* workloop_create(std::string_view label, bool ina
 }
 
 GCD_HIDDEN inline void workloop_set_autorelease_frequency(queue_object* queue, autorelease_frequency frequency) {
-    const char* what = "gcd::workloop::set_autorelease_frequency";
-    const std::lock_guard hold{checked(queue, what)->lock};
-    check_frequency(frequency);
-    if (!queue->inactive.load(std::memory_order_relaxed))
-        throw std::logic_error(std::string{what} + ": the workloop " + describe(queue) +
-                               " is active; the frequency must be set before activate()");
+    const std::lock_guard hold{checked(queue, "gcd::workloop::set_autorelease_frequency")->lock};
+    check_frequency(queue, frequency);
 }
 
 // --- the pool -------------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ struct GCD_VISIBLE semaphore_object : object {
 namespace native {
 
 GCD_HIDDEN inline semaphore_object* semaphore_create(long value) {
-    if (value < 0) throw std::invalid_argument("gcd::semaphore: the value must be 0 or more");
+    check_units(value);
     the_pool();
     return new semaphore_object{value};
 }
@@ -160,7 +160,7 @@ GCD_HIDDEN inline bool semaphore_signal(semaphore_object* semaphore) {
         if (value != std::numeric_limits<long>::max()) [[likely]]
             return false;
         semaphore->value.fetch_sub(1, std::memory_order_relaxed);
-        throw std::logic_error("gcd::semaphore::signal: the value is at its maximum");
+        throw_most_units();
     }
     grant_unit(semaphore);
     return true;

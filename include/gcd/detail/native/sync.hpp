@@ -132,10 +132,6 @@ GCD_HIDDEN inline bool take_turn(lane* of, bool alone, unsigned level, const syn
 
 // --- syncs --------------------------------------------------------------------------------------------------------
 
-GCD_HIDDEN inline bool ends_in_main_queue(queue_object* queue) {
-    return walk_targets(queue, [](queue_object* seen) { return seen->kind == object_kind::main_queue; });
-}
-
 /// A body that runs on the main thread, as an item, while its caller waits.
 ///
 /// `word`: waiting → parked by the caller. → running by the item, or → abandoned by the caller: one of the two. → done
@@ -194,11 +190,6 @@ GCD_HIDDEN inline void sync_on_main(lane* of, call& body, bool alone, const give
     const bool done = node->wait(ask);
     call_on_main::disown(node);
     if (!done) throw interrupted{};
-}
-
-[[noreturn, gnu::noinline]] GCD_HIDDEN inline void throw_inactive(queue_object* queue, const char* what) {
-    throw std::logic_error(std::string{what} + " on the queue " + describe(queue) +
-                           " would wait for ever: it is inactive; call activate() first");
 }
 
 /// With the turn on `of`: takes those on the lanes further out, and runs the body. False, and nothing was run, if the

@@ -103,8 +103,7 @@ GCD_HIDDEN inline void group_leave(group_object* group) {
     static_cast<void>(checked(group, "gcd::group::leave"));
     long entries = group->entries.load(std::memory_order_relaxed);
     do {
-        if (entries == 0)
-            throw std::logic_error("gcd::group::leave: nothing is entered; each leave() needs an enter()");
+        if (entries == 0) throw_not_entered();
     } while (!group->entries.compare_exchange_weak(entries, entries - 1, std::memory_order_relaxed));
     group_count_down(group);
 }

@@ -43,18 +43,6 @@ struct GCD_VISIBLE main_state {
 };
 GCD_VISIBLE inline constinit main_state main_loop{};
 
-GCD_HIDDEN inline void require_main_thread(const char* what) {
-    if (!on_main_thread()) throw std::logic_error(std::string{what} + ": must be called on the main thread");
-}
-
-/// True inside an item of the main queue. libdispatch starts no other one before that has returned.
-GCD_HIDDEN inline bool inside_main_queue() {
-    const auto is_main = [](queue_object* seen) { return seen->kind == object_kind::main_queue; };
-    for (const frame* seen = innermost_frame; seen != nullptr; seen = seen->previous)
-        if (seen->queue != nullptr && walk_targets(seen->queue, is_main)) return true;
-    return false;
-}
-
 struct GCD_HIDDEN main_running {
     main_running() {
         begin_use("gcd::run_main");

@@ -296,8 +296,7 @@ template <bool Counted> GCD_HIDDEN void run_work(void* context) noexcept {
 [[noreturn, gnu::noinline]] GCD_HIDDEN inline void refuse(queue_object* queue, const char* what, work* item) {
     drop(item);
     static_cast<void>(checked(queue, what));
-    throw std::logic_error(std::string{what} + ": the workloop " + describe(queue) +
-                           " is inactive and takes no work before activate()");
+    throw_takes_no_work(queue, what);
 }
 
 /// Takes the work for the queue, or drops it and throws.
@@ -342,16 +341,12 @@ GCD_HIDDEN inline void queue_suspend(queue_object* queue) {
 GCD_HIDDEN inline void queue_resume(queue_object* queue) {
     require_own_queue(checked(queue, "gcd::queue::resume"), "gcd::queue::resume");
     const std::lock_guard hold{queue->lock};
-    if (queue->suspensions == 0)
-        throw std::logic_error("gcd::queue::resume: the queue " + describe(queue) +
-                               " is not suspended; each resume() needs a suspend() before it");
-    if (--queue->suspensions == 0 && !queue->inactive.load(std::memory_order_relaxed)) dispatch::resume(queue->native);
+    if (take_suspension(queue) && !queue->inactive.load(std::memory_order_relaxed)) dispatch::resume(queue->native);
 }
 
 GCD_HIDDEN inline void queue_activate(queue_object* queue) {
     const std::lock_guard hold{checked(queue, "gcd::queue::activate")->lock};
-    if (!queue->inactive.load(std::memory_order_relaxed))
-        throw std::logic_error("gcd::queue::activate: the queue " + describe(queue) + " is not inactive");
+    require_inactive(queue);
     if (queue->suspensions != 0) dispatch::suspend(queue->native);
     queue->inactive.store(false, std::memory_order_release);
     queue->look_closer();
@@ -364,9 +359,7 @@ GCD_HIDDEN inline void queue_set_target(queue_object* queue, queue_object* targe
     const std::lock_guard topology{topology_lock};
     check_target(queue, target);
     const std::lock_guard hold{queue->lock};
-    if (queue->born_inactive && !queue->inactive.load(std::memory_order_relaxed))
-        throw std::logic_error("gcd::queue::set_target_queue: the queue " + describe(queue) +
-                               " was created inactive and has been activated; set its target before activate()");
+    require_retargetable(queue);
     queue->retired.reserve(queue->retired.size() + 1);
     keep_as_target(target);
     dispatch::set_target_queue(queue->native, target->native);
@@ -392,20 +385,12 @@ GCD_HIDDEN inline std::string queue_current_label() {
 
 GCD_HIDDEN inline bool queue_is_current(queue_object* queue) {
     static_cast<void>(checked(queue, "gcd::queue::is_current"));
-    const auto found = [queue](queue_object* seen) { return seen == queue; };
-    for (frame* inside = innermost_frame; inside != nullptr; inside = inside->previous)
-        if (inside->queue != nullptr && walk_targets(inside->queue, found)) return true;
-    if (queue->kind == object_kind::main_queue && on_main_thread()) return true;
+    if (is_within(queue)) return true;
     queue_object* raw = static_cast<queue_object*>(dispatch::current_specific(dispatch::state_key()));
-    return raw != nullptr && walk_targets(raw, found);
+    return raw != nullptr && walk_targets(raw, [queue](queue_object* seen) { return seen == queue; });
 }
 
 // --- workloops ------------------------------------------------------------------------------------------------------
-
-GCD_HIDDEN inline void check_frequency(autorelease_frequency frequency) {
-    if (frequency > autorelease_frequency::never)
-        throw std::invalid_argument("gcd::workloop: unknown autorelease frequency");
-}
 
 #if GCD_OS_APPLE
 GCD_HIDDEN inline void* workloop_native(const char* label) { return dispatch::workloop_create(label); }
@@ -436,12 +421,8 @@ GCD_HIDDEN inline queue_object* workloop_create(std::string_view label, bool ina
 }
 
 GCD_HIDDEN inline void workloop_set_autorelease_frequency(queue_object* queue, autorelease_frequency frequency) {
-    const char* what = "gcd::workloop::set_autorelease_frequency";
-    const std::lock_guard hold{checked(queue, what)->lock};
-    check_frequency(frequency);
-    if (!queue->inactive.load(std::memory_order_relaxed))
-        throw std::logic_error(std::string{what} + ": the workloop " + describe(queue) +
-                               " is active; the frequency must be set before activate()");
+    const std::lock_guard hold{checked(queue, "gcd::workloop::set_autorelease_frequency")->lock};
+    check_frequency(queue, frequency);
     workloop_apply_frequency(queue->native, frequency);
 }
 

@@ -112,10 +112,6 @@ private:
     step phase_ = step::waiting;
 };
 
-GCD_HIDDEN inline bool ends_in_main_queue(queue_object* queue) {
-    return walk_targets(queue, [](queue_object* seen) { return seen->kind == object_kind::main_queue; });
-}
-
 GCD_HIDDEN inline void sync_handed_off(queue_object* queue, call& body, bool exclusive, const give_up* ask) {
     const bool on_queue = ends_in_main_queue(queue);
     body.fill(queue, exclusive, innermost_frame, on_queue ? nullptr : ask);
@@ -126,11 +122,6 @@ GCD_HIDDEN inline void sync_handed_off(queue_object* queue, call& body, bool exc
     else
         queue_async(queue, item);
     if (!turn->wait(ask)) throw interrupted{};
-}
-
-[[noreturn, gnu::noinline]] GCD_HIDDEN inline void throw_inactive(queue_object* queue, const char* what) {
-    throw std::logic_error(std::string{what} + " on the queue " + describe(queue) +
-                           " would wait for ever: it is inactive; call activate() first");
 }
 
 /// What a thread inside an item, or one that meets a wary queue, has to make sure of before it waits for a turn.
