@@ -47,7 +47,8 @@ const std::vector<hold> readers{by_sync, by_async};
 
 /// True if the call was refused, and its body didn't run.
 bool refused(const std::function<void(const std::function<void()>&)>& call) {
-    bool ran = false;
+    // A loop's body runs on several threads.
+    std::atomic<bool> ran{false};
     try {
         call([&] { ran = true; });
     } catch (const gcd::would_deadlock&) {
