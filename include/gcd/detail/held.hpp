@@ -12,6 +12,7 @@
 #include <gcd/detail/types.hpp>
 #include <gcd/error.hpp>
 
+#include <stdexcept>
 #include <string>
 
 #if GCD_OS_APPLE
@@ -208,6 +209,15 @@ GCD_HIDDEN inline bool inside_main_queue() {
     for (const frame* seen = innermost_frame; seen != nullptr; seen = seen->previous)
         if (seen->queue != nullptr && ends_in_main_queue(seen->queue)) return true;
     return false;
+}
+
+/// Before the main queue is served; `running` tells that it is already, further out.
+GCD_HIDDEN inline void require_no_main_loop(bool running) {
+    require_main_thread("gcd::run_main");
+    if (running) throw std::logic_error("gcd::run_main: it is under way already, further out");
+    if (inside_main_queue())
+        throw std::logic_error("gcd::run_main: called inside an item of the main queue, which starts no other item "
+                               "before that one has returned");
 }
 
 /// True inside an item of that queue, or of one that goes through it; and on the main thread for the main queue.

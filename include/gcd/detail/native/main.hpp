@@ -19,8 +19,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <mutex>
-#include <stdexcept>
-#include <string>
 
 #include <poll.h>
 #include <unistd.h>
@@ -83,11 +81,7 @@ GCD_HIDDEN inline void main_drain() {
 
 struct GCD_HIDDEN main_running {
     main_running() {
-        require_main_thread("gcd::run_main");
-        if (!main_loop.running && inside_main_queue())
-            throw std::logic_error("gcd::run_main: called inside an item of the main queue, which starts no other item "
-                                   "before that one has returned");
-        if (main_loop.running) throw std::logic_error("gcd::run_main: it is under way already, further out");
+        require_no_main_loop(main_loop.running);
         main_loop.running = true;
     }
     main_running(const main_running&) = delete;

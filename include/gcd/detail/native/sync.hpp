@@ -17,8 +17,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <stdexcept>
-#include <string>
 
 namespace gcd::inline GCD_ABI::detail::native {
 

@@ -16,8 +16,6 @@
 #include <gcd/error.hpp>
 
 #include <cerrno>
-#include <stdexcept>
-#include <string>
 
 #if GCD_OS_LINUX
 #include <poll.h>
@@ -46,11 +44,7 @@ GCD_VISIBLE inline constinit main_state main_loop{};
 struct GCD_HIDDEN main_running {
     main_running() {
         begin_use("gcd::run_main");
-        require_main_thread("gcd::run_main");
-        if (!main_loop.running && inside_main_queue())
-            throw std::logic_error("gcd::run_main: called inside an item of the main queue, which starts no other item "
-                                   "before that one has returned");
-        if (main_loop.running) throw std::logic_error("gcd::run_main: it is under way already, further out");
+        require_no_main_loop(main_loop.running);
         main_loop.running = true;
     }
     main_running(const main_running&) = delete;

@@ -7,7 +7,6 @@
 #include <gcd/detail/native/sched/pool.hpp>
 
 #include <cstdio>
-#include <cstdlib>
 #include <utility>
 
 #include <fcntl.h>
