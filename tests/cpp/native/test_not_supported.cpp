@@ -2,15 +2,9 @@
 #include <gcd/gcd.hpp>
 
 #include "catch.hpp"
-#include "counted.hpp"
 
-#include <chrono>
 #include <string_view>
 #include <system_error>
-
-using namespace std::chrono_literals;
-using gcd_test::counted;
-using gcd_test::live_count;
 
 namespace {
 
@@ -29,12 +23,6 @@ template <class F> bool refused(F call) {
 TEST_CASE("what the native engine lacks is refused at the call", "[native]") {
     const gcd::queue serial;
     const auto nothing = [](auto&&...) {};
-    CHECK(refused([&] { serial.after(1ms, [] {}); }));
-    CHECK(refused([&] { gcd::timer({.interval = 1ms}, serial, [] {}); }));
-    CHECK(refused([&] { gcd::signal_source({10}, serial, [] {}); }));
-    CHECK(refused([&] { gcd::read_source({0}, serial, [] {}); }));
-    CHECK(refused([&] { gcd::write_source({1}, serial, [] {}); }));
-    CHECK(refused([&] { gcd::process_source({.pid = 1}, serial, [] {}); }));
     CHECK(refused([&] { gcd::data{std::string_view{"text"}}; }));
     CHECK(refused([&] { gcd::io_channel(0, gcd::io_type::stream, &serial); }));
     CHECK(refused([&] { gcd::read_async(0, 1, serial, nothing); }));
@@ -45,11 +33,4 @@ TEST_CASE("the native engine has no native handles", "[native]") {
     int nothing = 0;
     CHECK(refused([&] { static_cast<void>(serial.native_handle()); }));
     CHECK(refused([&] { static_cast<void>(gcd::queue::from_native(&nothing)); }));
-}
-
-TEST_CASE("a refused delayed item is destroyed", "[native]") {
-    live_count live;
-    const gcd::queue serial;
-    CHECK(refused([&] { serial.after(1ms, [held = counted{live}] {}); }));
-    CHECK(live() == 0);
 }

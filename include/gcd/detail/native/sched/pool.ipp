@@ -337,7 +337,8 @@ struct pool_threads {
         return nullptr;
     }
 
-    static bool start(void* (*body)(void*), void* context) noexcept {
+    /// Gives 0, or an errno.
+    static int start(void* (*body)(void*), void* context) noexcept {
         sigset_t all;
         sigset_t former;
         ::sigfillset(&all);
@@ -349,7 +350,7 @@ struct pool_threads {
         const int error = ::pthread_create(&made, &attributes, body, context);
         ::pthread_attr_destroy(&attributes);
         ::pthread_sigmask(SIG_SETMASK, &former, nullptr);
-        return error == 0;
+        return error;
     }
 };
 
@@ -378,7 +379,7 @@ inline bool pool::start_thread() noexcept {
     free->thread.store(starting, std::memory_order_relaxed);
     ++threads;
     status.fetch_add(one_running + one_searching, std::memory_order_seq_cst);
-    if (pool_threads::start(&pool_threads::work, free)) return true;
+    if (pool_threads::start(&pool_threads::work, free) == 0) return true;
     status.fetch_sub(one_running + one_searching, std::memory_order_seq_cst);
     --threads;
     free->thread.store(0, std::memory_order_relaxed);
@@ -392,7 +393,7 @@ inline bool pool::start_thread() noexcept {
     {
         const std::lock_guard hold{lock};
         if (!monitor_started) {
-            monitor_started = pool_threads::start(&pool_threads::watch, this);
+            monitor_started = pool_threads::start(&pool_threads::watch, this) == 0;
             if (!monitor_started) monitor_armed.store(0, std::memory_order_seq_cst);
             return;
         }
