@@ -7,6 +7,11 @@
 /// It is there only while somebody waits: made by the first, it ends some seconds after the last. Everything it knows is
 /// under one lock, which is never held while anybody is told.
 ///
+/// **Running what it has made ready.** Where a worker of the pool would have to be woken for what it tells, it runs that
+/// itself, which saves the waking. Meanwhile a second thread of the same kind sleeps on the same descriptors: an item may
+/// take as long as it likes. The kernel wakes the one that has gone to sleep last, so that the second costs nothing.
+/// Whoever finds nobody else asleep leaves the running to the pool.
+///
 /// **Sleeping and waking.** It sleeps in epoll_wait, on the descriptors and on a timerfd for each clock. Who waits for
 /// something new changes the set or the timerfd himself, from his own thread, which the kernel allows while the other
 /// sleeps on them; so it need not be woken for that. A timerfd is set anew only for a time that is earlier than what it
@@ -105,18 +110,31 @@ private:
     void take_out(timed* entry) noexcept;
     void wake_by(clock on, std::int64_t at) noexcept;
     void rest() noexcept;
-    bool may_end() noexcept;
+    [[nodiscard]] bool may_end() noexcept;
+    void end_thread() noexcept;
+    void poke() noexcept;
+    void need_second() noexcept;
     void collect_times(timed**& last) noexcept;
     void collect_ready(const epoll_event* events, int count, descriptor_watcher*& ready) noexcept;
 
-    void run() noexcept;
+    static void* body(void* loop) noexcept;
+    void run(worker* guest) noexcept;
+    /// Sleeps until something has happened; gives the number of events.
+    int sleep(epoll_event* events, int room) noexcept;
 
     futex_lock lock_;
     /// Zero but in tests. Relaxed: a number.
     std::atomic<std::int64_t> wall_shift_{0};
     timeline lines_[clocks];
     descriptor_table descriptors_;
-    bool has_thread_ = false;
+    unsigned threads_ = 0;
+    /// Threads that sleep, or are about to. Raised before the sleep (relaxed, as one that isn't seen is only not relied
+    /// on), lowered after it under the lock: who finds it above zero under the lock has somebody who will look.
+    std::atomic<unsigned> asleep_{0};
+    /// A thread is telling those whose time has come; another one that finds more leaves them to it, so that they are
+    /// told in their order.
+    bool tells_times_ = false;
+    bool has_more_times_ = false;
     /// Since when nobody waits; on the uptime clock.
     std::int64_t idle_since_ = 0;
 };

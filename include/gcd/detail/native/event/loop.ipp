@@ -105,7 +105,7 @@ inline unsigned event_loop::times_rebuilt() noexcept {
 
 inline bool event_loop::is_awaited() noexcept {
     const std::lock_guard hold{lock_};
-    return has_thread_;
+    return threads_ != 0;
 }
 
 // --- the thread ---------------------------------------------------------------------------------------------------
@@ -126,17 +126,17 @@ inline void event_loop::open(clock on) {
 }
 
 inline void event_loop::need_thread() {
-    if (has_thread_) [[likely]]
+    if (threads_ != 0) [[likely]]
         return;
     // Also tells the thread when it may end.
     if (line_of(clock::uptime).timer.get() < 0) open(clock::uptime);
-    const auto body = +[](void* context) -> void* {
-        ::pthread_setname_np(::pthread_self(), "gcd-events");
-        static_cast<event_loop*>(context)->run();
-        return nullptr;
-    };
-    if (const int error = pool_threads::start(body, this); error != 0) throw_errno(error, "gcd: pthread_create");
-    has_thread_ = true;
+    if (const int error = pool_threads::start(&body, this); error != 0) throw_errno(error, "gcd: pthread_create");
+    ++threads_;
+}
+
+/// Another one to sleep while this one runs items. If there can't be one, it leaves them to the pool.
+inline void event_loop::need_second() noexcept {
+    if (threads_ == 1 && pool_threads::start(&body, this) == 0) ++threads_;
 }
 
 /// Sees to it that the thread wakes up by then.
@@ -157,7 +157,7 @@ inline void event_loop::jump_wall_clock(std::int64_t by) noexcept {
 
 /// After the end of a wait. If it was the last one, the thread is to look again some time after.
 inline void event_loop::rest() noexcept {
-    if (somebody_waits() || !has_thread_) return;
+    if (somebody_waits() || threads_ == 0) return;
     idle_since_ = read_clock(CLOCK_MONOTONIC_COARSE);
     // Not each time, where waits come and go.
     if (line_of(clock::uptime).set_to > saturated_sum(idle_since_, 2 * spare_time))
@@ -199,23 +199,53 @@ inline void event_loop::collect_times(timed**& last) noexcept {
     *last = nullptr;
 }
 
-inline void event_loop::run() noexcept {
+/// If there is another one it is woken, to end too.
+inline void event_loop::end_thread() noexcept {
+    if (--threads_ != 0) poke();
+}
+
+/// Wakes a thread that sleeps.
+inline void event_loop::poke() noexcept {
+    line_of(clock::uptime).set_to = never;
+    wake_by(clock::uptime, 0);
+}
+
+inline int event_loop::sleep(epoll_event* events, int room) noexcept {
+    asleep_.fetch_add(1, std::memory_order_relaxed);
+    const int count = sys::epoll_sleep(descriptors_.fd(), events, room, -1);
+    lock_.lock();
+    asleep_.fetch_sub(1, std::memory_order_relaxed);
+    return count;
+}
+
+inline void event_loop::run(worker* guest) noexcept {
     constexpr int room = 64;
     epoll_event events[room];
-    for (int count = 0;;) {
+    int count = 0;
+    lock_.lock();
+    for (;;) {
         timed* times = nullptr;
-        timed** last = &times;
         descriptor_watcher* ready = nullptr;
-        {
-            const std::lock_guard hold{lock_};
-            collect_ready(events, count, ready);
+        collect_ready(events, count, ready);
+        if (tells_times_) {
+            has_more_times_ = true;
+        } else {
+            timed** last = &times;
             collect_times(last);
-            if (times != nullptr) rest();
-            if (times == nullptr && ready == nullptr && may_end()) {
-                has_thread_ = false;
-                return;
-            }
+            tells_times_ = times != nullptr;
+            if (tells_times_) rest();
         }
+        if (times == nullptr && ready == nullptr) {
+            if (may_end()) break;
+            lock_.unlock();
+            count = sleep(events, room);
+            continue;
+        }
+        need_second();
+        const bool others_sleep = asleep_.load(std::memory_order_relaxed) != 0;
+        lock_.unlock();
+        const bool lends = guest != nullptr && others_sleep && guest->owner->begin_guest(*guest);
+        const bool told_times = times != nullptr;
         while (times != nullptr) {
             timed* told = std::exchange(times, times->next_told);
             told->call(told, telling::tell);
@@ -224,8 +254,29 @@ inline void event_loop::run() noexcept {
             descriptor_watcher* told = std::exchange(ready, ready->next_told);
             told->call(told, telling::tell);
         }
-        count = sys::epoll_sleep(descriptors_.fd(), events, room, -1);
+        if (told_times) {
+            const std::lock_guard hold{lock_};
+            tells_times_ = false;
+            // Before this one runs items, which may take long.
+            if (std::exchange(has_more_times_, false)) poke();
+        }
+        if (lends && !guest->owner->run_guest(*guest)) return;
+        count = 0;
+        lock_.lock();
     }
+    end_thread();
+    lock_.unlock();
+}
+
+inline void* event_loop::body(void* context) noexcept {
+    ::pthread_setname_np(::pthread_self(), "gcd-events");
+    pool& home = the_pool();
+    worker* guest = home.enlist_guest();
+    static_cast<event_loop*>(context)->run(guest);
+    // In the child of a fork that an item has made, nothing of the parent's is touched.
+    if (guest != nullptr && fork_generation.load(std::memory_order_relaxed) == home.generation)
+        home.dismiss_guest(*guest);
+    return nullptr;
 }
 
 // --- the process' loop --------------------------------------------------------------------------------------------
