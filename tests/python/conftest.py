@@ -18,12 +18,11 @@ import pytest
 # Seconds that a wait may last; reached only when something is broken.
 LIMIT = 5
 
-# What the native engine lacks: delayed items, sources, data, input and output; the README uses all of them.
+# What the native engine lacks: delayed items, sources, input and output; the README uses all of them.
 collect_ignore = []
 if cygcd._core._engine == "native":
     collect_ignore = [
         "test_after.py",
-        "test_data.py",
         "test_exit_events.py",
         "test_fd_source.py",
         "test_io_channel.py",

@@ -5,7 +5,7 @@
 #include "counted.hpp"
 
 #include <chrono>
-#include <string_view>
+#include <stdexcept>
 #include <system_error>
 
 using namespace std::chrono_literals;
@@ -35,7 +35,6 @@ TEST_CASE("what the native engine lacks is refused at the call", "[native]") {
     CHECK(refused([&] { gcd::read_source({0}, serial, [] {}); }));
     CHECK(refused([&] { gcd::write_source({1}, serial, [] {}); }));
     CHECK(refused([&] { gcd::process_source({.pid = 1}, serial, [] {}); }));
-    CHECK(refused([&] { gcd::data{std::string_view{"text"}}; }));
     CHECK(refused([&] { gcd::io_channel(0, gcd::io_type::stream, &serial); }));
     CHECK(refused([&] { gcd::read_async(0, 1, serial, nothing); }));
 }
@@ -45,6 +44,10 @@ TEST_CASE("the native engine has no native handles", "[native]") {
     int nothing = 0;
     CHECK(refused([&] { static_cast<void>(serial.native_handle()); }));
     CHECK(refused([&] { static_cast<void>(gcd::queue::from_native(&nothing)); }));
+    CHECK(refused([&] { static_cast<void>(gcd::data{}.native_handle()); }));
+    CHECK(refused([&] { static_cast<void>(gcd::data{"text"}.native_handle()); }));
+    CHECK(refused([&] { static_cast<void>(gcd::data::from_native(&nothing)); }));
+    CHECK_THROWS_AS(gcd::data::from_native(nullptr), std::invalid_argument);
 }
 
 TEST_CASE("a refused delayed item is destroyed", "[native]") {

@@ -16,7 +16,6 @@
 #include <atomic>
 #include <cstddef>
 #include <new>
-#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -136,8 +135,7 @@ GCD_HIDDEN inline data_region data_contiguous(data_object* data) {
     region_probe probe;
     block<&region_probe::see> applier{&probe};
     dispatch::data_apply(checked(data, "gcd::data::bytes"), applier.get());
-    if (!probe.single)
-        throw std::logic_error("gcd::data::bytes: the data has more than one region; use flattened() or regions()");
+    if (!probe.single) throw_several_regions();
     return probe.first;
 }
 
@@ -146,7 +144,7 @@ GCD_HIDDEN inline void* data_native(data_object* data) {
 }
 
 GCD_HIDDEN inline data_object* data_from_native(void* native) {
-    if (native == nullptr) throw std::invalid_argument("gcd::data::from_native: the data is null");
+    require_native_data(native);
     if (dispatch::data_size(native) == 0) return nullptr;
     dispatch::retain(native);
     return static_cast<data_object*>(native);
