@@ -56,7 +56,6 @@ TEST_CASE("empty data is an ordinary value", "[data]") {
     CHECK(none == data{""});
     CHECK(data{std::vector<int>{}} == none);
     CHECK_FALSE(none == data{"a"});
-    CHECK(data::from_native(none.native_handle()).empty());
 }
 
 TEST_CASE("data copies what it is made from", "[data]") {
@@ -245,10 +244,37 @@ TEST_CASE("a release that can't be taken is refused at once", "[data]") {
     CHECK(alive.use_count() == 1);
 }
 
-TEST_CASE("data crosses over to libdispatch and back", "[data][native]") {
-    const data bytes = data{"ab"}.concat(data{"cd"});
-    const data back = data::from_native(bytes.native_handle());
-    CHECK(back.native_handle() == bytes.native_handle());
-    CHECK(back == bytes);
-    CHECK_THROWS_AS(data::from_native(nullptr), std::invalid_argument);
+TEST_CASE("data outlives what it was made from, in whatever order they end", "[data]") {
+    std::vector<data> parts;
+    {
+        const data whole = data{"abc"}.concat(data{"defg"}).concat(data{"h"});
+        parts.push_back(whole.subrange(1, 4));
+        parts.push_back(parts[0].concat(whole));
+        parts.push_back(whole.copy_region(4).first);
+    }
+    CHECK(text(parts[1]) == "bcdeabcdefgh");
+    parts.erase(parts.begin() + 1);
+    CHECK(text(parts[0]) == "bcde");
+    parts.erase(parts.begin());
+    CHECK(text(parts[0]) == "defg");
+}
+
+TEST_CASE("data is shared by threads", "[data]") {
+    const gcd::queue queue{"release"};
+    gcd_test::signal released;
+    const std::string bytes(10'000, 'x');
+    {
+        const data lent{view(bytes), queue, [&] { released.set(); }};
+        const data whole = lent.concat(data{"y"});
+        std::vector<std::thread> threads;
+        std::atomic<int> right = 0;
+        for (int i = 0; i != 4; ++i)
+            threads.emplace_back([&whole, &right, mine = whole.retain()] {
+                for (std::size_t at = 0; at != 2'000; ++at)
+                    if (text(whole.subrange(9'990, 20).concat(mine.subrange(at, 1))) == "xxxxxxxxxxyx") ++right;
+            });
+        for (std::thread& thread : threads) thread.join();
+        CHECK(right == 8'000);
+    }
+    CHECK(released.wait());
 }

@@ -5,6 +5,7 @@
 #include "catch.hpp"
 #include "counted.hpp"
 
+#include <gcd/data.hpp>
 #include <gcd/workloop.hpp>
 
 #include <atomic>
@@ -172,4 +173,13 @@ TEST_CASE("a handle that was moved from has no native handle", "[native_handle]"
     gcd::queue first;
     const gcd::queue second = std::move(first);
     CHECK_THROWS_AS(first.native_handle(), std::logic_error);
+}
+
+TEST_CASE("data crosses over to libdispatch and back", "[native_handle]") {
+    const gcd::data bytes = gcd::data{"ab"}.concat(gcd::data{"cd"});
+    const gcd::data back = gcd::data::from_native(bytes.native_handle());
+    CHECK(back.native_handle() == bytes.native_handle());
+    CHECK(back == bytes);
+    CHECK(gcd::data::from_native(gcd::data{}.native_handle()).empty());
+    CHECK_THROWS_AS(gcd::data::from_native(nullptr), std::invalid_argument);
 }

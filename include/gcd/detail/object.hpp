@@ -334,6 +334,14 @@ GCD_HIDDEN inline void check_frequency(const queue_object* workloop, autorelease
     throw std::logic_error("gcd::semaphore::signal: the value is at its maximum");
 }
 
+[[noreturn]] GCD_HIDDEN inline void throw_several_regions() {
+    throw std::logic_error("gcd::data::bytes: the data has more than one region; use flattened() or regions()");
+}
+
+GCD_HIDDEN inline void require_native_data(const void* native) {
+    if (native == nullptr) throw std::invalid_argument("gcd::data::from_native: the data is null");
+}
+
 GCD_HIDDEN inline void check_units(long value) {
     if (value < 0) throw std::invalid_argument("gcd::semaphore: the value must be 0 or more");
 }

@@ -3,7 +3,7 @@
 
 #include "catch.hpp"
 
-#include <string_view>
+#include <stdexcept>
 #include <system_error>
 
 namespace {
@@ -20,17 +20,13 @@ template <class F> bool refused(F call) {
 
 } // namespace
 
-TEST_CASE("what the native engine lacks is refused at the call", "[native]") {
-    const gcd::queue serial;
-    const auto nothing = [](auto&&...) {};
-    CHECK(refused([&] { gcd::data{std::string_view{"text"}}; }));
-    CHECK(refused([&] { gcd::io_channel(0, gcd::io_type::stream, &serial); }));
-    CHECK(refused([&] { gcd::read_async(0, 1, serial, nothing); }));
-}
-
 TEST_CASE("the native engine has no native handles", "[native]") {
     const gcd::queue serial;
     int nothing = 0;
     CHECK(refused([&] { static_cast<void>(serial.native_handle()); }));
     CHECK(refused([&] { static_cast<void>(gcd::queue::from_native(&nothing)); }));
+    CHECK(refused([&] { static_cast<void>(gcd::data{}.native_handle()); }));
+    CHECK(refused([&] { static_cast<void>(gcd::data{"text"}.native_handle()); }));
+    CHECK(refused([&] { static_cast<void>(gcd::data::from_native(&nothing)); }));
+    CHECK_THROWS_AS(gcd::data::from_native(nullptr), std::invalid_argument);
 }

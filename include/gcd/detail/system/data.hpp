@@ -15,8 +15,8 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdlib>
 #include <new>
-#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -78,6 +78,16 @@ GCD_HIDDEN inline data_object* data_adopt(const void* bytes, std::size_t size, q
     return made_data(native);
 }
 
+#if GCD_OS_LINUX
+/// Memory that is filled before parts of it are given away as data.
+GCD_HIDDEN inline data_object* data_room() {
+    constexpr std::size_t room_size = 131'072;
+    void* memory = std::malloc(room_size);
+    if (memory == nullptr) throw std::bad_alloc{};
+    return made_data(dispatch::data_create_from_malloc(memory, room_size));
+}
+#endif
+
 GCD_HIDDEN inline std::size_t data_size(data_object* data) noexcept { return dispatch::data_size(data); }
 
 GCD_HIDDEN inline data_object* data_concat(data_object* one, data_object* other) {
@@ -136,8 +146,7 @@ GCD_HIDDEN inline data_region data_contiguous(data_object* data) {
     region_probe probe;
     block<&region_probe::see> applier{&probe};
     dispatch::data_apply(checked(data, "gcd::data::bytes"), applier.get());
-    if (!probe.single)
-        throw std::logic_error("gcd::data::bytes: the data has more than one region; use flattened() or regions()");
+    if (!probe.single) throw_several_regions();
     return probe.first;
 }
 
@@ -146,7 +155,7 @@ GCD_HIDDEN inline void* data_native(data_object* data) {
 }
 
 GCD_HIDDEN inline data_object* data_from_native(void* native) {
-    if (native == nullptr) throw std::invalid_argument("gcd::data::from_native: the data is null");
+    require_native_data(native);
     if (dispatch::data_size(native) == 0) return nullptr;
     dispatch::retain(native);
     return static_cast<data_object*>(native);
