@@ -49,7 +49,7 @@ template <class F> io_callback single_callback(F&& handler) {
 /// Reads and writes a descriptor in the background, in chunks. Move-only handle; all operations are const and
 /// thread-safe. The channel works on a duplicate of the descriptor: yours may be closed at any time, the file stays
 /// open until the cleanup handler runs, once, after the last handler. Leave its flags and position alone until then:
-/// what isn't a regular file is non-blocking meanwhile, for all who share it.
+/// what isn't a regular file, nor a socket on Linux, is non-blocking meanwhile, for all who share it.
 ///
 /// Handlers are `void(bool done, const data& chunk, int error)`: they run on the queue given with the operation, else
 /// on the channel's; `done` comes once, last; `error` is an errno, ECANCELED for what close(stop) ended.
@@ -85,8 +85,8 @@ public:
     /// Writes all the bytes. The handler's `chunk` is what is still to be written; `offset` as for read().
     /// @throws std::logic_error after close(). @throws std::system_error if the descriptor is not open for writing.
     /// @throws std::invalid_argument for a negative offset.
-    /// @note Linux: SIGPIPE gets a handler that does nothing, unless the program has set its own disposition, so that
-    /// a broken pipe is the error EPIPE. @see dispatch_io_write
+    /// @note A broken pipe is the error EPIPE. Linux, on libdispatch: to that end SIGPIPE gets a handler that does nothing,
+    /// unless the program has set its own disposition, or the descriptor is a socket. @see dispatch_io_write
     template <std::invocable<bool, const data&, int> F>
     void write(const data& bytes, F&& handler, std::int64_t offset = 0, const queue* on = nullptr) const {
         detail::backend::channel_write(object_.get(), offset, detail::access::object_of(bytes),

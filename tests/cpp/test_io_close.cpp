@@ -277,8 +277,8 @@ TEST_CASE("cleanup finds the caller's flags as they were", "[io][close]") {
 }
 
 TEST_CASE("two channels on one descriptor don't take the flag from each other", "[io][close]") {
-    const gcd_test::socket_pair sockets;
-    const int fd = sockets.first.get();
+    const gcd_test::pipe ends;
+    const int fd = ends.read.get();
     cleanup first_end, second_end;
     const io_channel first{fd, io_type::stream, nullptr, first_end.handler()};
     const io_channel second{fd, io_type::stream, nullptr, second_end.handler()};
@@ -287,7 +287,7 @@ TEST_CASE("two channels on one descriptor don't take the flag from each other", 
     CHECK(non_blocking(fd));
     collect read;
     second.read(2, read.chunks());
-    write_all(sockets.second.get(), "in");
+    write_all(ends.write.get(), "in");
     REQUIRE(read.wait());
     second.close();
     REQUIRE(second_end.ran.wait());

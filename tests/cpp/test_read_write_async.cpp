@@ -230,7 +230,7 @@ TEST_CASE("both ways of a socket at once leave its flags as they were", "[io][on
     gcd::write_async(fd, gcd::data{"out"}, queue, write.once());
     REQUIRE(write.wait());
     // The read is still under way and must not have become a blocking one.
-    CHECK(non_blocking(fd));
+    CHECK_FALSE(read.is_done());
     write_all(sockets.second.get(), "in");
     REQUIRE(read.wait());
     CHECK(read.bytes() == "in");
@@ -240,6 +240,22 @@ TEST_CASE("both ways of a socket at once leave its flags as they were", "[io][on
     gcd::write_async(fd, gcd::data{"out"}, queue, second.once());
     REQUIRE(second.wait());
     CHECK(non_blocking(fd));
+}
+
+TEST_CASE("two single reads of a pipe share the flag until the last ends", "[io][once]") {
+    const gcd_test::pipe ends;
+    const gcd::queue queue{"reads"};
+    const int fd = ends.read.get();
+    collect first, second;
+    gcd::read_async(fd, 1, queue, first.once());
+    gcd::read_async(fd, 1, queue, second.once());
+    write_all(ends.write.get(), "a");
+    REQUIRE(gcd_test::await([&] { return first.is_done() || second.is_done(); }));
+    CHECK(non_blocking(fd));
+    write_all(ends.write.get(), "b");
+    REQUIRE(first.wait());
+    REQUIRE(second.wait());
+    CHECK_FALSE(non_blocking(fd));
 }
 
 TEST_CASE("the number of a descriptor may be reused as soon as read_async has returned", "[io][once]") {

@@ -28,15 +28,12 @@ template <class F> bool refused(F call) {
 
 TEST_CASE("what the native engine lacks is refused at the call", "[native]") {
     const gcd::queue serial;
-    const auto nothing = [](auto&&...) {};
     CHECK(refused([&] { serial.after(1ms, [] {}); }));
     CHECK(refused([&] { gcd::timer({.interval = 1ms}, serial, [] {}); }));
     CHECK(refused([&] { gcd::signal_source({10}, serial, [] {}); }));
     CHECK(refused([&] { gcd::read_source({0}, serial, [] {}); }));
     CHECK(refused([&] { gcd::write_source({1}, serial, [] {}); }));
     CHECK(refused([&] { gcd::process_source({.pid = 1}, serial, [] {}); }));
-    CHECK(refused([&] { gcd::io_channel(0, gcd::io_type::stream, &serial); }));
-    CHECK(refused([&] { gcd::read_async(0, 1, serial, nothing); }));
 }
 
 TEST_CASE("the native engine has no native handles", "[native]") {

@@ -2,54 +2,32 @@
 #ifndef GCD_DETAIL_NATIVE_IO_HPP
 #define GCD_DETAIL_NATIVE_IO_HPP
 /// @file
-/// I/O: not supported by this engine in this version.
+/// Channels: all of them are the library's own devices (io/device.hpp); this engine adds nothing.
 
 #include <gcd/config.hpp>
-#include <gcd/detail/object.hpp>
+#include <gcd/detail/io/channel.hpp>
+#include <gcd/detail/io/functions.hpp>
+#include <gcd/detail/io/single.hpp>
+#include <gcd/detail/posix/lent_fd.hpp>
 #include <gcd/detail/types.hpp>
 #include <gcd/detail/work.hpp>
-#include <gcd/error.hpp>
 
 #include <cstddef>
-#include <cstdint>
-#include <functional>
 
-namespace gcd::inline GCD_ABI::detail {
+namespace gcd::inline GCD_ABI::detail::native {
 
-struct channel_object : object {};
+GCD_HIDDEN inline void engine_begin(const char*) {}
 
-namespace native {
+/// Its threads, which do all writing, block every signal.
+GCD_HIDDEN inline void engine_survive_broken_pipes() noexcept {}
 
-[[noreturn]] GCD_HIDDEN inline void throw_no_io() {
-    throw_not_supported("gcd::io_channel, read_async, write_async: the native engine has no I/O in this version");
-}
+GCD_HIDDEN inline bool engine_serves(const lent_fd&, channel_type) noexcept { return false; }
+GCD_HIDDEN inline void engine_open(channel_object*, channel_type, queue_object*) {}
+GCD_HIDDEN inline void engine_release(channel_object*) noexcept {}
+GCD_HIDDEN inline void engine_start(channel_object*, channel_request*) {}
+GCD_HIDDEN inline void engine_close(channel_object*, bool) noexcept {}
+GCD_HIDDEN inline bool engine_read_once(int, std::size_t, queue_object*, io_callback&, const char*) { return false; }
 
-GCD_HIDDEN inline void retain(channel_object*) noexcept {}
-GCD_HIDDEN inline void release(channel_object*) noexcept {}
-
-GCD_HIDDEN inline channel_object* channel_create(int, channel_type, queue_object*, bool, std::function<void(int)>) {
-    throw_no_io();
-}
-GCD_HIDDEN inline void channel_read(channel_object*, std::int64_t, std::size_t, queue_object*, bool, io_callback) {
-    throw_no_io();
-}
-GCD_HIDDEN inline void channel_write(channel_object*, std::int64_t, data_object*, queue_object*, bool, io_callback) {
-    throw_no_io();
-}
-GCD_HIDDEN inline void channel_barrier(channel_object*, queue_object*, bool, work* item) {
-    drop(item);
-    throw_no_io();
-}
-GCD_HIDDEN inline void channel_close(channel_object*, bool) { throw_no_io(); }
-GCD_HIDDEN inline bool channel_is_closed(channel_object*) { throw_no_io(); }
-GCD_HIDDEN inline void channel_set_high_water(channel_object*, std::size_t) { throw_no_io(); }
-GCD_HIDDEN inline void channel_set_low_water(channel_object*, std::size_t) { throw_no_io(); }
-GCD_HIDDEN inline void channel_set_interval(channel_object*, std::int64_t, bool) { throw_no_io(); }
-GCD_HIDDEN inline int channel_fd(channel_object*) { throw_no_io(); }
-GCD_HIDDEN inline void read_once(int, std::size_t, queue_object*, io_callback) { throw_no_io(); }
-GCD_HIDDEN inline void write_once(int, data_object*, queue_object*, io_callback) { throw_no_io(); }
-
-} // namespace native
-} // namespace gcd::inline GCD_ABI::detail
+} // namespace gcd::inline GCD_ABI::detail::native
 
 #endif

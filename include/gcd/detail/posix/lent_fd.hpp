@@ -4,8 +4,8 @@
 /// @file
 /// A descriptor of the library's own on what a caller's descriptor is open on.
 ///
-/// The caller may close his at any time. Both share the open file, though, and with it O_NONBLOCK, which the engine
-/// needs on all that isn't a regular file. The first loan of an open file sets the flag, the last one takes it back:
+/// The caller may close his at any time. Both share the open file, though, and with it O_NONBLOCK, which is needed on all
+/// that is neither a regular file nor, on Linux, a socket. The first loan of an open file sets the flag, the last one takes it back:
 /// if each one restored what it had found, the first to end would make the others block, and the last would leave
 /// the flag behind.
 
@@ -76,9 +76,12 @@ GCD_HIDDEN inline bool same_open_file(int one, int other) noexcept {
 }
 /// Descriptors that can't be read or written at all, only passed on.
 inline constexpr int no_data_flags = O_PATH;
+/// Each call on a socket says itself that it is neither to block nor to raise SIGPIPE.
+inline constexpr bool sockets_need_no_flag = true;
 #else
 GCD_HIDDEN inline bool same_open_file(int one, int other) noexcept { return share_flags(one, other); }
 inline constexpr int no_data_flags = 0;
+inline constexpr bool sockets_need_no_flag = false;
 #endif
 
 /// The loan: lasts from the constructor to give_back().
@@ -101,6 +104,9 @@ public:
 
     int get() const noexcept { return own_.get(); }
     bool is_regular() const noexcept { return S_ISREG(status_.st_mode); }
+    bool is_socket() const noexcept { return S_ISSOCK(status_.st_mode); }
+    /// Writing to it when nobody reads any more.
+    bool raises_sigpipe() const noexcept { return !is_regular() && !(sockets_need_no_flag && is_socket()); }
     /// A read that fails with EBADF makes libdispatch end other operations too, as if they had succeeded: it must not
     /// get that far. @throws std::system_error
     void require_readable(const char* what) const {
@@ -116,7 +122,7 @@ public:
 
     /// Puts O_NONBLOCK in place until the loan ends.
     void make_non_blocking() {
-        if (S_ISREG(status_.st_mode)) return;
+        if (is_regular() || (sockets_need_no_flag && is_socket())) return;
         const std::lock_guard hold{all_lent_files.lock};
         flags_ = flags_of(get());
         if ((flags_ & O_NONBLOCK) == 0) {

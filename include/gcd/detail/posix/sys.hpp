@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #if GCD_OS_LINUX
 #include <linux/futex.h>
@@ -68,6 +69,14 @@ GCD_HIDDEN inline void close(int fd) noexcept {
 
 GCD_HIDDEN inline ssize_t read(int fd, void* into, std::size_t size) noexcept {
     return retried("read", [=] { return ::read(fd, into, size); });
+}
+
+GCD_HIDDEN inline ssize_t read_at(int fd, void* into, std::size_t size, off_t offset) noexcept {
+    return retried("pread", [=] { return ::pread(fd, into, size, offset); });
+}
+
+GCD_HIDDEN inline ssize_t write(int fd, const iovec* parts, int count) noexcept {
+    return retried("writev", [=] { return ::writev(fd, parts, count); });
 }
 
 GCD_HIDDEN inline int duplicate(int fd) noexcept {
@@ -159,6 +168,23 @@ GCD_HIDDEN inline int futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t
 /// Wakes at most that many sleepers. The word may be gone by then: an address nobody sleeps on is harmless.
 GCD_HIDDEN inline void futex_wake(std::atomic<std::uint32_t>* word, int count) noexcept {
     static_cast<void>(::syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, nullptr, nullptr, 0));
+}
+
+GCD_HIDDEN inline ssize_t write_at(int fd, const iovec* parts, int count, off_t offset) noexcept {
+    return retried("pwritev", [=] { return ::pwritev(fd, parts, count, offset); });
+}
+
+/// As read() of a socket that is non-blocking.
+GCD_HIDDEN inline ssize_t receive(int socket, void* into, std::size_t size) noexcept {
+    return retried("recv", [=] { return ::recv(socket, into, size, MSG_DONTWAIT); });
+}
+
+/// As write() to a socket that is non-blocking, without SIGPIPE.
+GCD_HIDDEN inline ssize_t send(int socket, iovec* parts, int count) noexcept {
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = static_cast<std::size_t>(count);
+    return retried("sendmsg", [&] { return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL); });
 }
 
 /// Bytes that a socket has taken and not sent yet.

@@ -5,9 +5,9 @@
 /// Blocks made by hand, for the calls of libdispatch that take nothing else: g++ has no blocks, clang may have none.
 
 #include <gcd/config.hpp>
+#include <gcd/detail/kept.hpp>
 
 #include <atomic>
-#include <utility>
 
 extern "C" {
 extern void* _NSConcreteStackBlock[32];
@@ -21,34 +21,6 @@ struct block_descriptor {
     unsigned long size;
     void (*copy)(void* to, const void* from);
     void (*dispose)(const void* block);
-};
-
-/// Gives up the count that the maker of a context holds.
-template <class Context> void release_context(Context* context) noexcept {
-    if (context->count.fetch_sub(1, std::memory_order_acq_rel) == 1) delete context;
-}
-
-/// One count of a context, given up at the end.
-template <class Context> class kept {
-public:
-    /// Takes over a count.
-    explicit kept(Context* context) noexcept : context_{context} {}
-    kept(kept&& other) noexcept : context_{std::exchange(other.context_, nullptr)} {}
-    kept& operator=(kept&&) = delete;
-    ~kept() {
-        if (context_ != nullptr) release_context(context_);
-    }
-    static kept another(Context* context) noexcept {
-        context->count.fetch_add(1, std::memory_order_relaxed);
-        return kept{context};
-    }
-
-    Context* get() const noexcept { return context_; }
-    Context* operator->() const noexcept { return context_; }
-    [[nodiscard]] Context* give_up() noexcept { return std::exchange(context_, nullptr); }
-
-private:
-    Context* context_;
 };
 
 /// A block on the stack that calls `Body` with its context. The context counts its owners in `count`: each copy that

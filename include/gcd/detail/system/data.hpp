@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdlib>
 #include <new>
 #include <utility>
 #include <vector>
@@ -76,6 +77,16 @@ GCD_HIDDEN inline data_object* data_adopt(const void* bytes, std::size_t size, q
     release_context(context);
     return made_data(native);
 }
+
+#if GCD_OS_LINUX
+/// Memory that is filled before parts of it are given away as data.
+GCD_HIDDEN inline data_object* data_room() {
+    constexpr std::size_t room_size = 131'072;
+    void* memory = std::malloc(room_size);
+    if (memory == nullptr) throw std::bad_alloc{};
+    return made_data(dispatch::data_create_from_malloc(memory, room_size));
+}
+#endif
 
 GCD_HIDDEN inline std::size_t data_size(data_object* data) noexcept { return dispatch::data_size(data); }
 

@@ -214,6 +214,7 @@ void* gcd_dispatch_io_create(unsigned long, int, void*, void*) GCD_SYMBOL(dispat
 void gcd_dispatch_io_read(void*, off_t, std::size_t, void*, void*) GCD_SYMBOL(dispatch_io_read);
 void gcd_dispatch_io_write(void*, off_t, void*, void*, void*) GCD_SYMBOL(dispatch_io_write);
 void gcd_dispatch_read(int, std::size_t, void*, void*) GCD_SYMBOL(dispatch_read);
+extern void* const gcd_dispatch_destructor_free GCD_SYMBOL(_dispatch_data_destructor_free);
 }
 #undef GCD_SYMBOL
 #undef GCD_TEXT
@@ -227,6 +228,10 @@ GCD_DISPATCH void* data_create(const void* bytes, std::size_t size) {
 /// Borrows the bytes; `block` runs on the queue when they are no longer needed.
 GCD_DISPATCH void* data_create(const void* bytes, std::size_t size, void* queue, void* block) {
     return gcd_dispatch_data_create(bytes, size, queue, block);
+}
+/// Takes the memory over, and frees it in place, without a queue.
+GCD_DISPATCH void* data_create_from_malloc(const void* bytes, std::size_t size) {
+    return gcd_dispatch_data_create(bytes, size, nullptr, gcd_dispatch_destructor_free);
 }
 GCD_DISPATCH std::size_t data_size(void* data) { return dispatch_data_get_size(GCD_AS(dispatch_data_t, data)); }
 GCD_DISPATCH void* data_create_map(void* data) {

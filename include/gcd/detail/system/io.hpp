@@ -2,173 +2,150 @@
 #ifndef GCD_DETAIL_SYSTEM_IO_HPP
 #define GCD_DETAIL_SYSTEM_IO_HPP
 /// @file
-/// I/O channels; single reads and writes are in io.ipp.
+/// Channels that libdispatch serves: files, random access, and everything on macOS.
+///
+/// Streams on Linux that may have to be waited for (pipes, sockets, terminals) are not among them: there dispatch I/O
+/// watches the descriptor itself, and it goes wrong. When the other end hangs up, its manager thread still looks at the
+/// registration while another thread frees it. When the last reader of a full pipe goes, Linux tells of an error and of
+/// nothing else, for which libdispatch doesn't listen: the write never ends, and the manager asks again without a pause.
+///
+/// The account that a channel keeps (io/channel.hpp) is needed here too: dispatch_io_barrier holds up a stop until the
+/// operations before it end by themselves, runs before their last handlers have returned, and on the channel's queue
+/// alone; and the cleanup handler of dispatch I/O doesn't wait for operations that end before they begin.
 
 #include <gcd/config.hpp>
+#include <gcd/detail/io/channel.hpp>
+#include <gcd/detail/io/functions.hpp>
+#include <gcd/detail/io/single.hpp>
+#include <gcd/detail/kept.hpp>
 #include <gcd/detail/object.hpp>
 #include <gcd/detail/posix/lent_fd.hpp>
 #include <gcd/detail/system/block.hpp>
-#include <gcd/detail/system/channel.hpp>
 #include <gcd/detail/system/data.hpp>
 #include <gcd/detail/system/dispatch.hpp>
 #include <gcd/detail/system/queue.hpp>
-#include <gcd/detail/system/stream.hpp>
 #include <gcd/detail/types.hpp>
 #include <gcd/detail/work.hpp>
+#include <gcd/error.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <stdexcept>
 #include <utility>
 
 namespace gcd::inline GCD_ABI::detail::system {
 
-GCD_HIDDEN inline void channel_close(channel_object* channel, bool stop) {
-    static_cast<void>(checked(channel, "gcd::io_channel::close"));
-    due_work due;
+GCD_HIDDEN inline void engine_begin(const char* what) { begin_use(what); }
+
+GCD_HIDDEN inline void engine_survive_broken_pipes() noexcept { survive_broken_pipes(); }
+
+#if GCD_OS_LINUX
+GCD_HIDDEN inline bool engine_serves(const lent_fd& file, channel_type type) noexcept {
+    return type == channel_type::random || file.is_regular();
+}
+#else
+GCD_HIDDEN inline bool engine_serves(const lent_fd&, channel_type) noexcept { return true; }
+#endif
+
+/// The data of a call of libdispatch's, or null if it is empty.
+GCD_HIDDEN inline data_object* own_chunk(void* data) {
+    if (data == nullptr || dispatch::data_size(data) == 0) return nullptr;
+    dispatch::retain(data);
+    return static_cast<data_object*>(data);
+}
+
+GCD_HIDDEN inline void engine_open(channel_object* channel, channel_type type, queue_object* on) {
+    block<&channel_let_go> let_go{channel};
+    channel->native = dispatch::io_create(type == channel_type::random, channel->file.get(), on->native, let_go.get());
+}
+
+GCD_HIDDEN inline void engine_release(channel_object* channel) noexcept {
+    if (channel->native != nullptr) dispatch::release(channel->native);
+}
+
+GCD_HIDDEN inline void engine_close(channel_object* channel, bool stop) noexcept {
+    dispatch::io_close(channel->native, stop);
+}
+
+/// libdispatch's call for an operation, on the operation's queue.
+GCD_HIDDEN inline void deliver(channel_request* of, bool done, void* data, int error) {
     {
-        const std::lock_guard hold{channel->lock};
-        channel->closed = true;
-        if (stop && !channel->stopped) {
-            channel->stopped = true;
-            // A stream that was told of its end has no operations, and may be gone before it came to the stop.
-            if (channel->stream && !channel->close_sent)
-                channel->stream->stop();
-            else if (!channel->stream)
-                dispatch::io_close(channel->native, true);
+        const handler_frame inside{of->queue.get()};
+        call_handler(of, done, own_chunk(data), error);
+    }
+    // A count that end_request gives up; the block's own keeps the request meanwhile.
+    if (done) end_request(kept<channel_request>::another(of).give_up());
+}
+
+GCD_HIDDEN inline void engine_start(channel_object* channel, channel_request* request) {
+    void* native = channel->native;
+    void* queue = request->queue.get()->native;
+    block<&deliver> handler{request};
+    switch (request->what) {
+    case step::read: dispatch::io_read(native, request->offset, request->length, queue, handler.get()); break;
+    case step::write:
+        dispatch::io_write(native, request->offset, data_native(request->bytes), queue, handler.get());
+        break;
+    case step::high_water: dispatch::io_set_high_water(native, request->length); break;
+    case step::low_water: dispatch::io_set_low_water(native, request->length); break;
+    case step::interval:
+        dispatch::io_set_interval(native, static_cast<std::uint64_t>(request->offset), request->strict);
+        break;
+    case step::barrier: break;
+    }
+}
+
+// --- single reads: dispatch_read alone of libdispatch's takes what there is -------------------------------------------
+
+/// The context of a block, and then the work that calls the handler.
+struct single_read final : work {
+    std::atomic<long> count{1};
+    lent_fd file;
+    queue_hold queue;
+    io_callback callback;
+    data_object* data = nullptr;
+    int error = 0;
+
+    single_read(int fd, const char* what, queue_object* on) : work{&invoke}, file{fd, what}, queue{on} {}
+    single_read(const single_read&) = delete;
+    single_read& operator=(const single_read&) = delete;
+    ~single_read() {
+        if (data != nullptr) release(data);
+    }
+
+    static void invoke(work* base, op what) noexcept {
+        const kept<single_read> self{static_cast<single_read*>(base)};
+        if (what == op::drop) return;
+        try {
+            std::exchange(self->callback, nullptr)(true, std::exchange(self->data, nullptr), self->error);
+        } catch (...) {
+            report_exception();
         }
-        due = advance(channel);
     }
-    submit(due);
-}
 
-GCD_HIDDEN inline void retain(channel_object* channel) noexcept {
-    channel->handles.fetch_add(1, std::memory_order_relaxed);
-}
-
-GCD_HIDDEN inline void release(channel_object* channel) noexcept {
-    if (channel->handles.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    if (is_inherited(channel)) return;
-    channel_close(channel, false);
-    release_context(channel);
-}
-
-/// `first`: what the channel must be fit for.
-GCD_HIDDEN inline channel_object* make_channel(int fd, channel_type type, queue_object* on, bool given,
-                                               std::function<void(int)> cleanup, step first, const char* what) {
-    if (type != channel_type::stream && type != channel_type::random)
-        throw std::invalid_argument("gcd::io_channel: the type must be stream or random");
-    begin_use("gcd::io_channel");
-    const default_queue fallback;
-    kept<channel_object> channel{new channel_object{fd, given ? handler_queue(on, what) : fallback.get(), what}};
-    if (type == channel_type::random) channel->file.require_seekable(what);
-    if (first == step::read) channel->file.require_readable(what);
-    if (first == step::write) channel->file.require_writable(what);
-    channel->file.make_non_blocking();
-    if (cleanup) {
-        auto of = kept<channel_object>::another(channel.get());
-        channel->cleanup =
-            make_work<memory>([handler = std::move(cleanup), of = std::move(of)] { handler(of->error); });
+    /// Called when libdispatch has let go of the descriptor; on a global queue, so that the caller has it back at
+    /// once, however busy the handler's queue is.
+    static void complete(single_read* self, void* data, int error) {
+        self->file.give_back();
+        self->data = own_chunk(data);
+        self->error = error;
+        submit({kept<single_read>::another(self).give_up(), self->queue.get(), nullptr});
     }
-    if (stream::serves(channel->file, type)) {
-        channel->stream = std::make_unique<stream>(channel->file.get(), fallback.get()->native);
-        // A count for the stream, until it has ended.
-        static_cast<void>(kept<channel_object>::another(channel.get()).give_up());
-        return channel.give_up();
-    }
-    block<&channel_let_go> let_go{channel.get()};
-    channel->native =
-        dispatch::io_create(type == channel_type::random, channel->file.get(), fallback.get()->native, let_go.get());
-    return channel.give_up();
-}
+};
 
-GCD_HIDDEN inline channel_object* channel_create(int fd, channel_type type, queue_object* on, bool given,
-                                                 std::function<void(int)> cleanup) {
-    return make_channel(fd, type, on, given, std::move(cleanup), step::barrier, "gcd::io_channel");
+GCD_HIDDEN inline bool engine_read_once(int fd, std::size_t length, queue_object* on, io_callback& callback,
+                                        const char* what) {
+    kept read{new single_read{fd, what, handler_queue(on, what)}};
+    if (!engine_serves(read->file, channel_type::stream)) return false;
+    read->file.require_readable(what);
+    read->file.make_non_blocking();
+    read->callback = std::move(callback);
+    const default_queue queue;
+    block<&single_read::complete> handler{read.get()};
+    dispatch::read(read->file.get(), length, queue.get()->native, handler.get());
+    return true;
 }
-
-GCD_HIDDEN inline void request_read(channel_object* channel, std::int64_t offset, std::size_t length, queue_object* on,
-                                    bool given, io_callback callback, bool greedy, const char* what) {
-    queue_object* queue = handler_queue(channel, on, given, what);
-    channel->file.require_readable(what);
-    check_offset(offset, what);
-    kept operation{new channel_request{step::read, channel, queue}};
-    operation->callback = std::move(callback);
-    operation->offset = offset;
-    operation->length = length;
-    operation->greedy = greedy;
-    request(std::move(operation), what);
-}
-
-GCD_HIDDEN inline void channel_read(channel_object* channel, std::int64_t offset, std::size_t length, queue_object* on,
-                                    bool given, io_callback callback) {
-    request_read(channel, offset, length, on, given, std::move(callback), false, "gcd::io_channel::read");
-}
-
-GCD_HIDDEN inline void channel_write(channel_object* channel, std::int64_t offset, data_object* bytes, queue_object* on,
-                                     bool given, io_callback callback) {
-    const char* what = "gcd::io_channel::write";
-    queue_object* queue = handler_queue(channel, on, given, what);
-    channel->file.require_writable(what);
-    check_offset(offset, what);
-    survive_broken_pipes();
-    kept operation{new channel_request{step::write, channel, queue}};
-    operation->callback = std::move(callback);
-    operation->offset = offset;
-    if (bytes != nullptr) retain(operation->bytes = bytes);
-    request(std::move(operation), what);
-}
-
-GCD_HIDDEN inline void channel_barrier(channel_object* channel, queue_object* on, bool given, work* item) {
-    const char* what = "gcd::io_channel::barrier";
-    std::unique_ptr<work, decltype(&drop)> owned{item, &drop};
-    kept barrier{new channel_request{step::barrier, channel, handler_queue(channel, on, given, what)}};
-    barrier->item = new barrier_work{item, channel};
-    static_cast<void>(owned.release());
-    request(std::move(barrier), what);
-}
-
-GCD_HIDDEN inline bool channel_is_closed(channel_object* channel) {
-    const std::lock_guard hold{checked(channel, "gcd::io_channel::is_closed")->lock};
-    return channel->closed;
-}
-
-GCD_HIDDEN inline void request_setting(channel_object* channel, step what, std::size_t bytes, std::int64_t interval,
-                                       bool strict, const char* name) {
-    kept setting{new channel_request{what, channel, channel->queue.get()}};
-    setting->length = bytes;
-    setting->offset = interval;
-    setting->strict = strict;
-    request(std::move(setting), name);
-}
-
-GCD_HIDDEN inline void channel_set_high_water(channel_object* channel, std::size_t bytes) {
-    const char* what = "gcd::io_channel::set_high_water";
-    static_cast<void>(checked(channel, what));
-    if (bytes == 0) throw std::invalid_argument("gcd::io_channel::set_high_water: the mark must be above 0");
-    request_setting(channel, step::high_water, bytes, 0, false, what);
-}
-
-GCD_HIDDEN inline void channel_set_low_water(channel_object* channel, std::size_t bytes) {
-    const char* what = "gcd::io_channel::set_low_water";
-    request_setting(checked(channel, what), step::low_water, bytes, 0, false, what);
-}
-
-GCD_HIDDEN inline void channel_set_interval(channel_object* channel, std::int64_t nanoseconds, bool strict) {
-    const char* what = "gcd::io_channel::set_interval";
-    static_cast<void>(checked(channel, what));
-    if (nanoseconds < 0) throw std::invalid_argument("gcd::io_channel::set_interval: the interval can't be negative");
-    request_setting(channel, step::interval, 0, nanoseconds, strict, what);
-}
-
-GCD_HIDDEN inline int channel_fd(channel_object* channel) { return checked(channel, "gcd::io_channel::fd")->fd; }
 
 } // namespace gcd::inline GCD_ABI::detail::system
-
-#include <gcd/detail/system/io.ipp>
 
 #endif

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_DETAIL_IO_DEVICE_HPP
+#define GCD_DETAIL_IO_DEVICE_HPP
+/// @file
+/// A descriptor that is read and written by the library itself.
+///
+/// On pipes, sockets and terminals each direction is a row of operations of its own; on a file that is a stream both are
+/// one, as they share the position; and with random access eight operations are under way at a time.
+
+#include <gcd/config.hpp>
+#include <gcd/detail/io/engine.hpp>
+#include <gcd/detail/io/job.hpp>
+#include <gcd/detail/posix/lent_fd.hpp>
+#include <gcd/detail/types.hpp>
+
+#if GCD_OS_LINUX
+
+#include <gcd/detail/io/operation.hpp>
+#include <gcd/detail/io/recurring.hpp>
+#include <gcd/detail/io/side.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+
+namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
+
+/// Its sides are made when they are first needed. Calls come one at a time; whoever makes them sees to that.
+class io_device {
+public:
+    using function = io_side::function;
+
+    io_device(const lent_fd& file, channel_type type, queue_object* target)
+        : fd_{file.get()}, random_{type == channel_type::random}, may_wait_{!file.is_regular()},
+          how_{random_            ? transfer::at_offset
+               : file.is_socket() ? transfer::socket
+                                  : transfer::plain},
+          start_{random_ ? sys::position(fd_) : 0}, target_{target} {
+        keep(target_);
+    }
+    io_device(const io_device&) = delete;
+    io_device& operator=(const io_device&) = delete;
+    ~io_device() { let_go(target_); }
+
+    io_marks marks; ///< for the operations that come after
+
+    void submit(channel_request* request, queue_object* handlers, const io_job& job) {
+        std::int64_t place = 0;
+        if (random_ && __builtin_add_overflow(start_, job.offset, &place))
+            place = std::numeric_limits<std::int64_t>::max();
+        auto operation = std::make_unique<io_operation>(request, handlers, marks, job, place);
+        unsigned number = may_wait_ && job.write && !random_ ? 1 : 0;
+        if (random_) {
+            // Made before the row names it: what was promised to a side can't fail any more.
+            if (made_ != shared_row::most_sides && shared_.busy() == made_) make_side(made_++);
+            number = shared_.add(operation.get());
+            if (number == shared_row::most_sides) return static_cast<void>(operation.release());
+        }
+        make_side(number);
+        sides_[number]->submit(operation.release());
+    }
+
+    void stop() noexcept {
+        for (const auto& side : sides_)
+            if (side) side->stop();
+    }
+
+    /// Calls `ended(context)` once nothing looks at the descriptor any more. There are no operations then.
+    void end(void* context, function ended) noexcept {
+        context_ = context;
+        ended_ = ended;
+        for (const auto& side : sides_) {
+            if (!side) continue;
+            open_sides_.fetch_add(1, std::memory_order_relaxed);
+            side->end(this, &side_ended);
+        }
+        // By way of a queue, as whoever calls this may hold what `ended` needs.
+        none_left_.submit();
+    }
+
+private:
+    void make_side(unsigned number) {
+        if (sides_[number]) return;
+        const side_config config{fd_, how_, may_wait_, random_ ? &shared_ : nullptr, number};
+        sides_[number] = std::make_unique<io_side>(config, target_);
+    }
+
+    static void side_ended(void* context) {
+        auto* self = static_cast<io_device*>(context);
+        if (self->open_sides_.fetch_sub(1, std::memory_order_acq_rel) == 1) self->ended_(self->context_);
+    }
+
+    const int fd_;
+    const bool random_;
+    const bool may_wait_;
+    const transfer how_;
+    const std::int64_t start_; ///< what offsets count from
+    queue_object* const target_;
+    recurring_work none_left_{target_, &side_ended, this};
+    shared_row shared_;
+    unsigned made_ = 0; ///< sides for random access, the first ones
+    std::array<std::unique_ptr<io_side>, shared_row::most_sides> sides_;
+    /// Sides that have not ended, and one for none; whoever lowers it to zero (acq_rel) tells of the end.
+    std::atomic<int> open_sides_{1};
+    void* context_ = nullptr;
+    function ended_ = nullptr;
+};
+
+} // namespace gcd::inline GCD_ABI::detail::GCD_ENGINE
+
+#else
+
+namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
+
+/// Not needed there.
+class io_device {
+public:
+    io_device(const lent_fd&, channel_type, queue_object*) {}
+    io_marks marks;
+    void submit(channel_request*, queue_object*, const io_job&) {}
+    void stop() noexcept {}
+    void end(void*, void (*)(void*)) noexcept {}
+};
+
+} // namespace gcd::inline GCD_ABI::detail::GCD_ENGINE
+
+#endif
+
+#endif

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_DETAIL_IO_SINGLE_HPP
+#define GCD_DETAIL_IO_SINGLE_HPP
+/// @file
+/// Single reads and writes: a channel for one operation. The handler is called when the descriptor and the caller's flags
+/// have been given back.
+
+#include <gcd/config.hpp>
+#include <gcd/detail/io/channel.hpp>
+#include <gcd/detail/io/engine.hpp>
+#include <gcd/detail/io/functions.hpp>
+#include <gcd/detail/io/gather.hpp>
+#include <gcd/detail/types.hpp>
+#include <gcd/detail/work.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
+
+/// What a single operation came to, between its handler and the end of its channel.
+struct single_result {
+    io_callback callback;
+    data_gather read; ///< piece by piece
+    data_object* rest = nullptr;
+    int error = 0;
+
+    explicit single_result(io_callback&& handler) : callback{std::move(handler)} {}
+    single_result(const single_result&) = delete;
+    single_result& operator=(const single_result&) = delete;
+    ~single_result() {
+        if (rest != nullptr) release(rest);
+    }
+
+    void add(data_object* piece, int code) {
+        error = code;
+        if (piece != nullptr) read.add(piece);
+    }
+    /// What is still to be written.
+    void replace(data_object* left, int code) {
+        error = code;
+        if (data_object* former = std::exchange(rest, left)) release(former);
+    }
+    void tell() {
+        if (!callback) return;
+        data_object* bytes = read.take();
+        if (bytes == nullptr) bytes = std::exchange(rest, nullptr);
+        std::exchange(callback, nullptr)(true, bytes, error);
+    }
+};
+
+/// A channel for one operation; its cleanup handler is the caller's handler.
+template <class Submit>
+void run_single(int fd, queue_object* on, io_callback&& callback, step kind, const char* what, Submit&& submit) {
+    auto result = std::make_shared<single_result>(std::move(callback));
+    const std::unique_ptr<channel_object, void (*)(channel_object*) noexcept> channel{
+        make_channel(fd, channel_type::stream, on, true, [result](int) { result->tell(); }, kind, what), &release};
+    try {
+        const default_queue queue;
+        submit(channel.get(), queue.get(), result);
+    } catch (...) {
+        result->callback = nullptr;
+        throw;
+    }
+}
+
+GCD_HIDDEN inline void read_once(int fd, std::size_t length, queue_object* on, io_callback callback) {
+    const char* what = "gcd::read_async";
+    if (engine_read_once(fd, length, on, callback, what)) return;
+    run_single(fd, on, std::move(callback), step::read, what,
+               [&](channel_object* channel, queue_object* queue, auto& result) {
+                   const auto add = [result](bool, data_object* piece, int error) { result->add(piece, error); };
+                   request_read(channel, 0, length, queue, true, add, true, what);
+               });
+}
+
+GCD_HIDDEN inline void write_once(int fd, data_object* bytes, queue_object* on, io_callback callback) {
+    run_single(fd, on, std::move(callback), step::write, "gcd::write_async",
+               [&](channel_object* channel, queue_object* queue, auto& result) {
+                   channel_write(channel, 0, bytes, queue, true,
+                                 [result](bool, data_object* rest, int error) { result->replace(rest, error); });
+               });
+}
+
+} // namespace gcd::inline GCD_ABI::detail::GCD_ENGINE
+
+#endif
