@@ -9,7 +9,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <initializer_list>
 #include <span>
+#include <vector>
 
 namespace bench {
 
@@ -53,7 +55,9 @@ inline int threads() {
 
 /// `PROGRAM list` names the rows; `PROGRAM ROW` prints: nanoseconds for each operation, CPU seconds, threads at the
 /// end.
-inline int run(int argc, char** argv, std::span<const row> table) {
+inline int run(int argc, char** argv, std::initializer_list<std::span<const row>> tables) {
+    std::vector<row> table;
+    for (const std::span<const row> each : tables) table.insert(table.end(), each.begin(), each.end());
     if (argc == 2 && std::strcmp(argv[1], "list") == 0) {
         for (const row& each : table) std::puts(each.name);
         return 0;

@@ -53,6 +53,10 @@ ROWS = [
     ("nested_tree", 1),
     ("global_async", 1),
     ("skynet", 1),
+    ("timer_arm_cancel", 1),
+    ("afters_one_deadline", 1),
+    ("timer_lateness", 1),
+    ("pipe_echo", 1),
 ]
 
 

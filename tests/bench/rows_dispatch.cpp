@@ -2,10 +2,13 @@
 /// @file
 /// The rows on libdispatch's own C functions, as one would write them by hand.
 
+#include "event_rows.hpp"
 #include "rows.hpp"
 
 #include <gcd/detail/system/dispatch.hpp>
 
+#include <chrono>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -81,8 +84,33 @@ struct api {
     static void group_wait(const group& in) { c::group_wait(in.get(), forever); }
     static void semaphore_wait(const semaphore& on) { c::semaphore_wait(on.get(), forever); }
     static void semaphore_signal(const semaphore& on) { c::semaphore_signal(on.get()); }
+
+    template <class F> static handle source(void* made, F&& body) {
+        c::set_context(made, boxed(std::forward<F>(body)));
+        c::set_finalizer(made, [](void* context) { delete static_cast<std::decay_t<F>*>(context); });
+        c::source_set_event_handler(made, &run_borrowed<std::decay_t<F>>);
+        return handle{made};
+    }
+    template <class F> static handle timer(const queue& on, std::chrono::nanoseconds delay, F&& body) {
+        handle made = source(c::source_create_timer(on.get()), std::forward<F>(body));
+        c::source_set_timer(made.get(), c::time(0, delay.count()), forever, 0);
+        c::activate(made.get());
+        return made;
+    }
+    template <class F> static handle reader(const queue& on, int fd, F&& body) {
+        handle made = source(c::source_create_read(fd, on.get()), std::forward<F>(body));
+        c::activate(made.get());
+        return made;
+    }
+    static void cancel(const handle& source) { c::source_cancel(source.get()); }
+    template <class F> static void after(const queue& on, std::chrono::steady_clock::time_point due, F&& body) {
+        const std::chrono::nanoseconds delay = due - std::chrono::steady_clock::now();
+        c::after(c::time(0, delay.count()), on.get(), boxed(std::forward<F>(body)), &run_boxed<std::decay_t<F>>);
+    }
 };
 
 } // namespace
 
-int main(int argc, char** argv) { return bench::run(argc, argv, bench::rows<api>::table); }
+int main(int argc, char** argv) {
+    return bench::run(argc, argv, {bench::rows<api>::table, bench::event_rows<api>::table});
+}

@@ -3,10 +3,12 @@
 /// The rows on this library, with the engine it is built for: bench_rows_gcd on libdispatch, bench_rows_native on its
 /// own.
 
+#include "event_rows.hpp"
 #include "rows.hpp"
 
 #include <gcd/gcd.hpp>
 
+#include <chrono>
 #include <utility>
 
 namespace {
@@ -33,8 +35,25 @@ struct api {
     static void group_wait(const group& in) { in.wait(); }
     static void semaphore_wait(const semaphore& on) { on.wait(); }
     static void semaphore_signal(const semaphore& on) { on.signal(); }
+
+    template <class F> static gcd::timer timer(const queue& on, std::chrono::nanoseconds delay, F&& body) {
+        gcd::timer made{{.interval = delay, .repeating = false}, on, std::forward<F>(body)};
+        made.start();
+        return made;
+    }
+    template <class F> static gcd::read_source reader(const queue& on, int fd, F&& body) {
+        gcd::read_source made{{fd}, on, std::forward<F>(body)};
+        made.start();
+        return made;
+    }
+    template <class Source> static void cancel(const Source& source) { source.cancel(); }
+    template <class F> static void after(const queue& on, std::chrono::steady_clock::time_point due, F&& body) {
+        on.after(due, std::forward<F>(body));
+    }
 };
 
 } // namespace
 
-int main(int argc, char** argv) { return bench::run(argc, argv, bench::rows<api>::table); }
+int main(int argc, char** argv) {
+    return bench::run(argc, argv, {bench::rows<api>::table, bench::event_rows<api>::table});
+}

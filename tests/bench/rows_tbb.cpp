@@ -48,4 +48,4 @@ constexpr bench::row table[] = {
 
 } // namespace
 
-int main(int argc, char** argv) { return bench::run(argc, argv, table); }
+int main(int argc, char** argv) { return bench::run(argc, argv, {table}); }

@@ -18,21 +18,16 @@ import pytest
 # Seconds that a wait may last; reached only when something is broken.
 LIMIT = 5
 
-# What the native engine lacks: delayed items, sources, input and output; the README uses all of them.
+# What the native engine lacks.
 collect_ignore = []
 if cygcd._core._engine == "native":
     collect_ignore = [
-        "test_after.py",
         "test_exit_events.py",
-        "test_fd_source.py",
         "test_io_channel.py",
         "test_misuse_events.py",
-        "test_process_source.py",
         "test_read_write_async.py",
         "test_readme.py",
-        "test_signal_source.py",
         "test_surface_events.py",
-        "test_timer.py",
     ]
 
 

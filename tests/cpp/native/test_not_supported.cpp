@@ -2,15 +2,9 @@
 #include <gcd/gcd.hpp>
 
 #include "catch.hpp"
-#include "counted.hpp"
 
-#include <chrono>
 #include <stdexcept>
 #include <system_error>
-
-using namespace std::chrono_literals;
-using gcd_test::counted;
-using gcd_test::live_count;
 
 namespace {
 
@@ -26,16 +20,6 @@ template <class F> bool refused(F call) {
 
 } // namespace
 
-TEST_CASE("what the native engine lacks is refused at the call", "[native]") {
-    const gcd::queue serial;
-    CHECK(refused([&] { serial.after(1ms, [] {}); }));
-    CHECK(refused([&] { gcd::timer({.interval = 1ms}, serial, [] {}); }));
-    CHECK(refused([&] { gcd::signal_source({10}, serial, [] {}); }));
-    CHECK(refused([&] { gcd::read_source({0}, serial, [] {}); }));
-    CHECK(refused([&] { gcd::write_source({1}, serial, [] {}); }));
-    CHECK(refused([&] { gcd::process_source({.pid = 1}, serial, [] {}); }));
-}
-
 TEST_CASE("the native engine has no native handles", "[native]") {
     const gcd::queue serial;
     int nothing = 0;
@@ -45,11 +29,4 @@ TEST_CASE("the native engine has no native handles", "[native]") {
     CHECK(refused([&] { static_cast<void>(gcd::data{"text"}.native_handle()); }));
     CHECK(refused([&] { static_cast<void>(gcd::data::from_native(&nothing)); }));
     CHECK_THROWS_AS(gcd::data::from_native(nullptr), std::invalid_argument);
-}
-
-TEST_CASE("a refused delayed item is destroyed", "[native]") {
-    live_count live;
-    const gcd::queue serial;
-    CHECK(refused([&] { serial.after(1ms, [held = counted{live}] {}); }));
-    CHECK(live() == 0);
 }

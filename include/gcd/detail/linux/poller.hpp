@@ -26,7 +26,7 @@ public:
 
     /// Gives 0, or what the system said.
     [[nodiscard]] int add(int fd, std::uint32_t events) noexcept {
-        return sys::epoll_add(epoll_.get(), fd, events) == 0 ? 0 : errno;
+        return sys::epoll_control(epoll_.get(), EPOLL_CTL_ADD, fd, events) == 0 ? 0 : errno;
     }
     void remove(int fd) noexcept { sys::epoll_remove(epoll_.get(), fd); }
 

@@ -9,6 +9,7 @@
 #include <gcd/detail/native/queue.hpp>
 #include <gcd/detail/native/sync.hpp>
 
+#include <gcd/detail/native/after.hpp>
 #include <gcd/detail/native/apply.hpp>
 #include <gcd/detail/native/data.hpp>
 #include <gcd/detail/native/group.hpp>
@@ -33,7 +34,12 @@ namespace gcd::inline GCD_ABI::detail {
         idle = semaphore->value.load(std::memory_order_relaxed) >= 0 && semaphore->first == nullptr;
         break;
     }
-    case object_kind::source:
+    case object_kind::source: {
+        const auto* source = static_cast<native::event_source*>(inherited);
+        idle = !source->started && !source->is_cancelled();
+        if (idle) native::adopt_lane(native::as_lane(source->queue), what);
+        break;
+    }
     case object_kind::channel: idle = false; break;
     default: return native::adopt_lane(native::as_lane(static_cast<queue_object*>(inherited)), what);
     }

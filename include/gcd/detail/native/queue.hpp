@@ -32,6 +32,8 @@ GCD_HIDDEN void retain(group_object* group) noexcept;
 GCD_HIDDEN void release(group_object* group) noexcept;
 GCD_HIDDEN void retain(semaphore_object* semaphore) noexcept;
 GCD_HIDDEN void release(semaphore_object* semaphore) noexcept;
+GCD_HIDDEN void retain(source_object* source) noexcept;
+GCD_HIDDEN void release(source_object* source) noexcept;
 
 [[noreturn]] GCD_HIDDEN inline void throw_busy_parent(const char* what) {
     throw std::logic_error(std::string{what} +
@@ -220,12 +222,6 @@ GCD_HIDDEN inline void queue_barrier_async(queue_object* queue, work* item) {
     accept(queue, "gcd::queue::barrier_async", item);
     item->exclusive = queue->kind == object_kind::queue && queue->concurrent;
     submit(item);
-}
-
-GCD_HIDDEN inline void queue_after(queue_object* queue, std::uint64_t, work* item) {
-    accept(queue, "gcd::queue::after", item);
-    drop(item);
-    throw_not_supported("gcd::queue::after: the native engine has no timers in this version");
 }
 
 // --- state ----------------------------------------------------------------------------------------------------------

@@ -2,46 +2,379 @@
 #ifndef GCD_DETAIL_NATIVE_SOURCE_HPP
 #define GCD_DETAIL_NATIVE_SOURCE_HPP
 /// @file
-/// Sources: not supported by this engine in this version.
+/// Sources on the event thread.
+///
+/// A source has one node, the step, which goes to the source's queue whenever there is something to do, and is on its
+/// way once at most. A step does what there is: it calls the registration handler, or the event handler, or completes
+/// the cancellation. So these never run side by side, on a concurrent queue either. The event thread only marks that
+/// something has come, and brings the step on its way.
 
 #include <gcd/config.hpp>
+#include <gcd/detail/held.hpp>
+#include <gcd/detail/linux/fd_room.hpp>
+#include <gcd/detail/linux/watch.hpp>
+#include <gcd/detail/native/event/loop.hpp>
+#include <gcd/detail/native/queue.hpp>
+#include <gcd/detail/native/time.hpp>
 #include <gcd/detail/object.hpp>
+#include <gcd/detail/posix/sys.hpp>
+#include <gcd/detail/source_object.hpp>
 #include <gcd/detail/types.hpp>
-#include <gcd/error.hpp>
+#include <gcd/detail/work.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
+#include <mutex>
+#include <utility>
 
-namespace gcd::inline GCD_ABI::detail {
+namespace gcd::inline GCD_ABI::detail::native {
 
-struct source_object : object {};
+using detail::source_data;
+using detail::source_handle;
+using detail::source_is_cancelled;
+using detail::source_set_cancel_handler;
+using detail::source_set_registration_handler;
 
-namespace native {
+/// A descriptor that the user may read or write; what it tells of is looked at anew for each delivery, as somebody else
+/// may have been faster.
+class user_descriptor {
+public:
+    void start(const source_config& config) {
+        writes_ = config.kind == source_kind::write;
+        fd_ = open_descriptor(config.handle, what());
+    }
+    [[nodiscard]] const char* what() const noexcept {
+        return writes_ ? "gcd::write_source::start" : "gcd::read_source::start";
+    }
+    [[nodiscard]] int fd() const noexcept { return fd_; }
+    [[nodiscard]] std::uint32_t events() const noexcept { return writes_ ? EPOLLOUT : EPOLLIN; }
+    [[nodiscard]] bool is_ready() const noexcept { return sys::is_ready(fd_, writes_ ? POLLOUT : POLLIN); }
+    [[nodiscard]] std::uint64_t data() const noexcept { return writes_ ? room_to_write(fd_) : bytes_to_read(fd_); }
 
-[[noreturn]] GCD_HIDDEN inline void throw_no_sources() {
-    throw_not_supported("gcd::source: the native engine has no timers and no sources in this version");
+private:
+    int fd_ = -1;
+    bool writes_ = false;
+};
+
+/// All fields under the object's lock, save those that are the loop's.
+struct GCD_VISIBLE event_source : source_object {
+    struct step_node : work {
+        event_source* of;
+    };
+    struct its_time : timed {
+        event_source* of;
+    };
+    struct its_watcher : descriptor_watcher {
+        event_source* of;
+    };
+
+    step_node step;
+    bool step_is_under_way = false;
+    bool has_event = false;
+    bool is_complete = false;
+
+    // A timer.
+    its_time time;
+    std::int64_t target = never; ///< when it is due next; ns on the time's clock
+    std::int64_t interval = never;
+    std::int64_t leeway = 0;
+    /// Raised by each set_timer: what is told of an earlier one is void.
+    std::uint32_t setting = 0;
+
+    // The others.
+    its_watcher watcher;
+    bool is_always_ready = false;
+    user_descriptor descriptor; ///< of a read or write source
+    watch watched;              ///< of a signal or process source
+
+    event_source(const source_config& from, queue_object* on, std::function<void(std::uint64_t)> event);
+
+    [[nodiscard]] bool is_of(source_kind wanted) const noexcept { return config.kind == wanted; }
+    [[nodiscard]] bool has_user_descriptor() const noexcept {
+        return is_of(source_kind::read) || is_of(source_kind::write);
+    }
+};
+
+GCD_HIDDEN inline event_source* as_event_source(source_object* object) noexcept {
+    return static_cast<event_source*>(object);
 }
 
-GCD_HIDDEN inline void retain(source_object*) noexcept {}
-GCD_HIDDEN inline void release(source_object*) noexcept {}
+// --- life ---------------------------------------------------------------------------------------------------------
 
-GCD_HIDDEN inline source_object* source_create(const source_config&, queue_object*,
-                                               std::function<void(std::uint64_t)>) {
-    throw_no_sources();
+GCD_HIDDEN inline void keep(event_source* source) noexcept { source->keeps.fetch_add(1, std::memory_order_relaxed); }
+
+GCD_HIDDEN inline void let_go(event_source* source) noexcept {
+    if (source->keeps.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    let_go(source->queue);
+    delete source;
 }
-GCD_HIDDEN inline void source_set_cancel_handler(source_object*, std::function<void()>) { throw_no_sources(); }
-GCD_HIDDEN inline void source_set_registration_handler(source_object*, std::function<void()>) { throw_no_sources(); }
-GCD_HIDDEN inline void source_set_timer(source_object*, const timer_config&) { throw_no_sources(); }
-GCD_HIDDEN inline void source_start(source_object*) { throw_no_sources(); }
-GCD_HIDDEN inline void source_suspend(source_object*) { throw_no_sources(); }
-GCD_HIDDEN inline void source_resume(source_object*) { throw_no_sources(); }
-GCD_HIDDEN inline void source_cancel(source_object*) { throw_no_sources(); }
-GCD_HIDDEN inline void source_cancel_and_wait(source_object*) { throw_no_sources(); }
-GCD_HIDDEN inline bool source_is_cancelled(source_object*) { throw_no_sources(); }
-GCD_HIDDEN inline std::uint64_t source_data(source_object*) { throw_no_sources(); }
-GCD_HIDDEN inline int source_handle(source_object*) { throw_no_sources(); }
 
-} // namespace native
-} // namespace gcd::inline GCD_ABI::detail
+// --- the step's way -----------------------------------------------------------------------------------------------
+
+/// Under the lock. Only a cancellation isn't held up by suspensions.
+GCD_HIDDEN inline bool has_something_to_do(const event_source* source) noexcept {
+    if (source->is_cancelled()) return !source->is_complete;
+    return source->started && source->suspensions == 0 && (source->has_event || source->on_registration);
+}
+
+/// An inactive workloop would refuse the completion of a source that was not started.
+GCD_HIDDEN inline void submit_step(event_source* source) {
+    queue_object* global = refuses_work(source->queue) ? queue_global(gcd::qos::default_class) : nullptr;
+    source->step.queue = global != nullptr ? global : source->queue;
+    submit(&source->step);
+    if (global != nullptr) release(global);
+}
+
+/// Holds a source's lock, and then brings the step on its way if there is need for it.
+class source_guard {
+public:
+    explicit source_guard(event_source* source) : source_{source} { source_->lock.lock(); }
+    source_guard(const source_guard&) = delete;
+    source_guard& operator=(const source_guard&) = delete;
+    ~source_guard() {
+        const bool needed = !source_->step_is_under_way && has_something_to_do(source_);
+        if (needed) {
+            source_->step_is_under_way = true;
+            keep(source_);
+        }
+        source_->lock.unlock();
+        if (needed) submit_step(source_);
+    }
+
+private:
+    event_source* source_;
+};
+
+// --- what the event thread tells ----------------------------------------------------------------------------------
+
+GCD_HIDDEN inline void time_has_come(timed* entry, telling what) noexcept {
+    event_source* source = static_cast<event_source::its_time*>(entry)->of;
+    if (what == telling::keep) return keep(source);
+    {
+        const source_guard hold{source};
+        if (entry->told_mark == source->setting) source->has_event = true;
+    }
+    let_go(source);
+}
+
+GCD_HIDDEN inline void descriptor_is_ready(descriptor_watcher* entry, telling what) noexcept {
+    event_source* source = static_cast<event_source::its_watcher*>(entry)->of;
+    if (what == telling::keep) return keep(source);
+    {
+        const source_guard hold{source};
+        source->has_event = true;
+    }
+    let_go(source);
+}
+
+// --- timers -------------------------------------------------------------------------------------------------------
+
+/// Gives a timer the settings that its configuration has now. If that fails, nothing has changed.
+GCD_HIDDEN inline void set_time(event_source* source, const timer_config& from) {
+    const bool relative = !from.start_is_absolute;
+    const bool endless = !from.repeating || from.interval == never;
+    const bool starts = relative ? from.start_delay != never : from.start != time_forever;
+    const clock on = relative || !starts ? clock::uptime : time_clock(from.start);
+    event_loop& loop = the_loop();
+    const std::int64_t now = loop.now(on);
+    const std::int64_t target = !starts ? never
+                                : relative || is_now(from.start)
+                                    ? saturated_sum(now, std::max(from.start_delay, std::int64_t{0}))
+                                    : time_nanoseconds(from.start);
+    const std::int64_t interval = endless ? never : std::max(from.interval, std::int64_t{1});
+    const std::int64_t leeway = endless ? from.leeway : std::min(from.leeway, interval / 2);
+    const bool due = target <= now;
+    if (target == never || (due && endless))
+        loop.clear(&source->time);
+    else
+        loop.set(&source->time, on, due ? never : target, leeway, source->setting + 1);
+    ++source->setting;
+    source->target = target;
+    source->interval = interval;
+    source->leeway = leeway;
+    source->has_event = due;
+}
+
+GCD_HIDDEN inline void source_set_timer(source_object* object, const timer_config& timer) {
+    event_source* source = as_event_source(checked(object, "gcd::timer::set_timer"));
+    const source_guard hold{source};
+    if (source->started && !source->is_cancelled()) set_time(source, timer);
+    source->config.timer = timer;
+}
+
+// --- the step -----------------------------------------------------------------------------------------------------
+
+/// Under the lock, with an event. False if there is nothing to tell after all: somebody else was faster.
+GCD_HIDDEN inline bool take_event(event_source* source, std::uint64_t& data) noexcept {
+    source->has_event = false;
+    switch (source->config.kind) {
+    case source_kind::timer: {
+        const elapsed_intervals elapsed{source->target, source->interval, the_loop().now(source->time.on)};
+        source->target = elapsed.next;
+        data = elapsed.count;
+        return true;
+    }
+    case source_kind::read:
+    case source_kind::write:
+        if (!source->is_always_ready && !source->descriptor.is_ready()) return false;
+        data = source->descriptor.data();
+        return true;
+    default: return source->watched.take(data);
+    }
+}
+
+/// Under the lock, after a delivery: waits for the next event. `setting` is the timer's before it.
+GCD_HIDDEN inline void wait_for_next(event_source* source, std::uint32_t setting) noexcept {
+    event_loop& loop = the_loop();
+    if (source->is_of(source_kind::timer)) {
+        if (source->setting != setting || source->target == never) return;
+        if (source->target <= loop.now(source->time.on))
+            source->has_event = true;
+        else
+            loop.arm(&source->time, source->target, source->leeway, setting);
+    } else if (source->is_always_ready) {
+        source->has_event = true;
+    } else if (!source->is_of(source_kind::process)) {
+        // Who has a row of events to tell of is told of the next one when it is the queue's turn again.
+        loop.arm(&source->watcher);
+    }
+}
+
+GCD_HIDDEN inline void deliver(event_source* source) noexcept {
+    std::function<void()> registration;
+    std::uint64_t data = 0;
+    bool has_event = false;
+    std::uint32_t setting = 0;
+    {
+        const std::lock_guard hold{source->lock};
+        if (source->is_cancelled() || source->suspensions != 0) return;
+        registration.swap(source->on_registration);
+        setting = source->setting;
+        has_event = source->has_event;
+        if (has_event && !registration && !take_event(source, data)) {
+            wait_for_next(source, setting);
+            return;
+        }
+    }
+    // What has come meanwhile is the next step's.
+    if (registration) return deliver_once(source, std::move(registration));
+    if (!has_event) return;
+    if (begin_delivery(source)) deliver_data(source, data);
+    end_delivery(source);
+    const std::lock_guard hold{source->lock};
+    if (!source->is_cancelled()) wait_for_next(source, setting);
+}
+
+GCD_HIDDEN inline bool begin_completion(event_source* source) noexcept {
+    const std::lock_guard hold{source->lock};
+    return source->is_cancelled() && !std::exchange(source->is_complete, true);
+}
+
+/// True if there is more to do, for which the step goes to the queue's end; otherwise it is under way no more.
+GCD_HIDDEN inline bool has_more_to_do(event_source* source) noexcept {
+    const std::lock_guard hold{source->lock};
+    return source->step_is_under_way = has_something_to_do(source);
+}
+
+GCD_HIDDEN inline void run_step(work* node, op) noexcept {
+    event_source* source = static_cast<event_source::step_node*>(node)->of;
+    deliver(source);
+    if (begin_completion(source)) complete(source, [source] { source->watched.close(); });
+    if (has_more_to_do(source))
+        submit_step(source);
+    else
+        let_go(source);
+}
+
+// --- the seam -----------------------------------------------------------------------------------------------------
+
+inline event_source::event_source(const source_config& from, queue_object* on, std::function<void(std::uint64_t)> event)
+    : source_object{from, on, std::move(event)}, step{{.fn = &run_step, .kind = work_kind::borrowed}, this},
+      time{timed{&time_has_come}, this}, watcher{descriptor_watcher{&descriptor_is_ready}, this} {}
+
+GCD_HIDDEN inline source_object* source_create(const source_config& config, queue_object* on,
+                                               std::function<void(std::uint64_t)> event) {
+    static_cast<void>(checked(on, "gcd::source: queue"));
+    the_pool(); // the queue may come from another library, which is not the one to stay loaded
+    auto* made = new event_source{config, on, std::move(event)};
+    keep(on);
+    return made;
+}
+
+GCD_HIDDEN inline void retain(source_object* source) noexcept {
+    source->handles.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// Under the lock: nothing more is told of. The user may close a descriptor afterwards.
+GCD_HIDDEN inline void stop_watching(event_source* source) noexcept {
+    if (source->is_of(source_kind::timer)) return the_loop().clear(&source->time);
+    the_loop().unwatch(&source->watcher);
+    source->watched.stop();
+}
+
+GCD_HIDDEN inline void cancel_checked(source_object* object) noexcept {
+    event_source* source = as_event_source(object);
+    const source_guard hold{source};
+    const unsigned before = source->state.fetch_or(source_object::cancelled, std::memory_order_acq_rel);
+    if ((before & source_object::cancelled) == 0 && source->started) stop_watching(source);
+}
+
+/// The last handle cancels. In the child of a fork what the parent watched can't be ended, and stays.
+GCD_HIDDEN inline void release(source_object* source) noexcept {
+    if (source->handles.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (is_inherited(source)) return;
+    cancel_checked(source);
+    let_go(as_event_source(source));
+}
+
+GCD_HIDDEN inline void watch_descriptor(event_source* source, int fd, std::uint32_t events, const char* what) {
+    source->is_always_ready =
+        the_loop().watch(&source->watcher, fd, events, what) == descriptor_table::added::always_ready;
+    source->has_event = source->is_always_ready;
+}
+
+GCD_HIDDEN inline void source_start(source_object* object) {
+    event_source* source = as_event_source(checked(object, "gcd::source::start"));
+    const source_guard hold{source};
+    if (!may_start(source)) return;
+    if (source->is_of(source_kind::timer)) {
+        set_time(source, source->config.timer);
+    } else if (source->has_user_descriptor()) {
+        source->descriptor.start(source->config);
+        watch_descriptor(source, source->descriptor.fd(), source->descriptor.events(), source->descriptor.what());
+    } else {
+        source->watched.start(source->config);
+        try {
+            watch_descriptor(source, source->watched.fd(), EPOLLIN, "gcd::source::start");
+        } catch (...) {
+            source->watched.stop();
+            source->watched.close();
+            throw;
+        }
+    }
+    source->started = true;
+}
+
+GCD_HIDDEN inline void source_suspend(source_object* source) {
+    const std::lock_guard hold{checked(source, "gcd::source::suspend")->lock};
+    ++source->suspensions;
+}
+
+GCD_HIDDEN inline void source_resume(source_object* source) {
+    const source_guard hold{as_event_source(checked(source, "gcd::source::resume"))};
+    take_source_suspension(source);
+}
+
+GCD_HIDDEN inline void source_cancel(source_object* source) { cancel_checked(checked(source, "gcd::source::cancel")); }
+
+GCD_HIDDEN inline void source_cancel_and_wait(source_object* source) {
+    const in_use<source_object> used{checked(source, "gcd::source::cancel_and_wait")};
+    cancel_and_wait(source, &cancel_checked);
+}
+
+} // namespace gcd::inline GCD_ABI::detail::native
 
 #endif

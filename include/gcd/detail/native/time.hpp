@@ -54,9 +54,13 @@ GCD_HIDDEN inline std::uint64_t time_from(clock on, std::int64_t nanoseconds) no
     }
 }
 
+GCD_HIDDEN inline bool is_now(std::uint64_t raw) noexcept {
+    return raw == 0 || raw == continuous_now || raw == wall_now;
+}
+
 /// The nanoseconds of a raw time that is not for ever; of now for the three that mean "now".
 GCD_HIDDEN inline std::int64_t time_nanoseconds(std::uint64_t raw) noexcept {
-    if (raw == 0 || raw == continuous_now || raw == wall_now) return read_clock(clock_id(time_clock(raw)));
+    if (is_now(raw)) return read_clock(clock_id(time_clock(raw)));
     switch (time_clock(raw)) {
     case clock::wall: return static_cast<std::int64_t>(std::uint64_t{0} - raw);
     case clock::continuous: return static_cast<std::int64_t>(raw & ~continuous_now);

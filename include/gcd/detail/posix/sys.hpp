@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -29,6 +30,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 
 #include <ctime>
 #endif
@@ -119,10 +121,13 @@ GCD_HIDDEN inline int epoll_create() noexcept {
     return retried("epoll_create", [] { return ::epoll_create1(EPOLL_CLOEXEC); });
 }
 
-GCD_HIDDEN inline int epoll_add(int epoll, int fd, std::uint32_t events) noexcept {
+/// `mark` comes back with each event.
+GCD_HIDDEN inline int epoll_control(int epoll, int operation, int fd, std::uint32_t events,
+                                    std::uint64_t mark = 0) noexcept {
     epoll_event event{};
     event.events = events;
-    return retried("epoll_ctl", [&] { return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event); });
+    event.data.u64 = mark;
+    return retried("epoll_ctl", [&] { return ::epoll_ctl(epoll, operation, fd, &event); });
 }
 
 /// Never asks the hook, as close().
@@ -137,6 +142,33 @@ GCD_HIDDEN inline int epoll_poll(int epoll, std::uint32_t* events) noexcept {
     const int count = retried("epoll_wait", [&] { return ::epoll_wait(epoll, &event, 1, 0); });
     *events = event.events;
     return count;
+}
+
+/// Sleeps until something has happened, at most so many milliseconds (-1: no limit). Gives the number of events, 0 also
+/// where a signal has ended it. Never asks the hook: there is no other way to wait.
+GCD_HIDDEN inline int epoll_sleep(int epoll, epoll_event* events, int room, int limit) noexcept {
+    const int count = ::epoll_wait(epoll, events, room, limit);
+    return count < 0 ? 0 : count;
+}
+
+/// True if a call that waits for one of `events` would not block now.
+GCD_HIDDEN inline bool is_ready(int fd, short events) noexcept {
+    pollfd seen{fd, events, 0};
+    return retried("poll", [&] { return ::poll(&seen, 1, 0); }) > 0 && (seen.revents & POLLNVAL) == 0;
+}
+
+/// A timer whose descriptor becomes readable.
+GCD_HIDDEN inline int timer_create(clockid_t clock) noexcept {
+    return retried("timerfd_create", [=] { return ::timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK); });
+}
+
+/// To expire once, at a time on its clock, in ns. Never asks the hook: a valid time can't be refused.
+GCD_HIDDEN inline void timer_set(int timer, std::int64_t at) noexcept {
+    itimerspec when{};
+    when.it_value = {static_cast<std::time_t>(at / 1'000'000'000), static_cast<long>(at % 1'000'000'000)};
+    // All zero would stop it.
+    if (at <= 0) when.it_value = {0, 1};
+    static_cast<void>(::timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr));
 }
 
 /// A counter that is never waited for.

@@ -11,81 +11,54 @@
 #include <gcd/config.hpp>
 #include <gcd/detail/held.hpp>
 #include <gcd/detail/object.hpp>
+#include <gcd/detail/source_object.hpp>
 #include <gcd/detail/system/dispatch.hpp>
 #include <gcd/detail/system/queue.hpp>
 #include <gcd/detail/system/time.hpp>
 #include <gcd/detail/system/watch.hpp>
 #include <gcd/detail/types.hpp>
-#include <gcd/detail/work.hpp>
 #include <gcd/error.hpp>
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <cstddef>
+#include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <mutex>
-#include <stdexcept>
 #include <utility>
 
-namespace gcd::inline GCD_ABI::detail {
+namespace gcd::inline GCD_ABI::detail::system {
 
-struct GCD_VISIBLE source_object : object {
-    /// Bits of `state`.
-    enum : unsigned {
-        cancelled = 1, ///< set by cancel, for good
-        running = 2,   ///< set by a delivery before it looks at `cancelled`, cleared after the event handler
-        awaited = 4,   ///< set by cancel_and_wait under the lock: the delivery that ends is to announce it
-    };
+using detail::source_data;
+using detail::source_handle;
+using detail::source_is_cancelled;
+using detail::source_set_cancel_handler;
+using detail::source_set_registration_handler;
 
-    std::mutex lock;
-    source_config config;      ///< the timer part under the lock
-    queue_object* const queue; ///< with one engine reference
-    /// Run and destroyed by deliveries and the completion, which libdispatch never runs side by side.
-    std::function<void(std::uint64_t)> on_event;
-    std::function<void()> on_cancel;       ///< under the lock
-    std::function<void()> on_registration; ///< under the lock until started
-    system::source_watch watch;
-    std::size_t suspensions = 0; ///< under the lock; libdispatch sees one while it is above zero
-    bool started = false;        ///< under the lock
-
-    /// A delivery sets `running` and looks at `cancelled` in one step, a cancel sets `cancelled`: by the order of these
-    /// two either the delivery sees it and calls nothing, or it had begun before. acq_rel throughout: who finds
-    /// `running` cleared also sees what the handler did.
-    std::atomic<unsigned> state{0};
-    /// The frame of the delivery that runs, so that a call can tell that it comes out of the handler. Relaxed: only its
-    /// own thread, and threads that work for it, can find it among their frames.
-    std::atomic<frame*> active{nullptr};
-    /// Of the latest delivery. Relaxed: a number.
-    std::atomic<std::uint64_t> data{0};
-    /// Who needs the memory: all handles together, and the dispatch source or the completion. Whoever lowers it to zero
-    /// (acq_rel) frees it.
-    std::atomic<int> keeps{1};
-    std::condition_variable idle;
-
-    source_object(const source_config& from, queue_object* on, std::function<void(std::uint64_t)> event)
-        : object{object_kind::source}, config{from}, queue{on}, on_event(std::move(event)) {}
+struct GCD_VISIBLE dispatched_source : source_object {
+    source_watch watch;
+    using source_object::source_object;
 };
 
-namespace system {
+GCD_HIDDEN inline dispatched_source* as_dispatched(source_object* object) noexcept {
+    return static_cast<dispatched_source*>(object);
+}
 
 // --- life ---------------------------------------------------------------------------------------------------------
 
 GCD_HIDDEN inline void let_go(source_object* source) noexcept {
     if (source->keeps.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     let_go(source->queue);
-    delete source;
+    delete as_dispatched(source);
 }
 
 GCD_HIDDEN inline source_object* source_create(const source_config& config, queue_object* on,
                                                std::function<void(std::uint64_t)> event) {
     static_cast<void>(checked(on, "gcd::source: queue"));
     begin_use("gcd::source"); // the queue may come from another library, which is not ours to pin
-    auto* source = new source_object{config, on, std::move(event)};
+    auto* made = new dispatched_source{config, on, std::move(event)};
     keep(on);
-    return source;
+    return made;
 }
 
 GCD_HIDDEN inline void retain(source_object* source) noexcept {
@@ -106,18 +79,8 @@ GCD_HIDDEN inline void release(source_object* source) noexcept {
 
 // --- what libdispatch calls ---------------------------------------------------------------------------------------
 
-/// Runs a handler that runs once. An exception goes to the process' exception handler.
-GCD_HIDDEN inline void run_once(const std::function<void()>& callable) noexcept {
-    if (!callable) return;
-    try {
-        callable();
-    } catch (...) {
-        report_exception();
-    }
-}
-
 GCD_HIDDEN inline bool take_data(source_object* source, std::uint64_t& data) noexcept {
-    if (source->config.kind != source_kind::timer) return source->watch.take(source->native, data);
+    if (source->config.kind != source_kind::timer) return as_dispatched(source)->watch.take(source->native, data);
     data = dispatch::source_data(source->native);
     return true;
 }
@@ -126,43 +89,18 @@ GCD_HIDDEN inline bool take_data(source_object* source, std::uint64_t& data) noe
 GCD_HIDDEN inline void deliver_event(void* context) noexcept {
     auto* source = static_cast<source_object*>(context);
     std::uint64_t data = 0;
-    const unsigned before = source->state.fetch_or(source_object::running, std::memory_order_acq_rel);
-    if ((before & source_object::cancelled) == 0 && take_data(source, data)) {
-        source->data.store(data, std::memory_order_relaxed);
-        handler_frame inside{source->queue};
-        source->active.store(&inside, std::memory_order_relaxed);
-        try {
-            source->on_event(data);
-        } catch (...) {
-            report_exception();
-        }
-        source->active.store(nullptr, std::memory_order_relaxed);
-    }
-    const unsigned after = source->state.fetch_and(~unsigned{source_object::running}, std::memory_order_acq_rel);
-    if ((after & source_object::awaited) == 0) return;
-    const std::lock_guard hold{source->lock};
-    source->idle.notify_all();
+    if (begin_delivery(source) && take_data(source, data)) deliver_data(source, data);
+    end_delivery(source);
 }
 
 GCD_HIDDEN inline void deliver_registration(void* context) noexcept {
     auto* source = static_cast<source_object*>(context);
-    const handler_frame inside{source->queue};
-    run_once(std::exchange(source->on_registration, nullptr));
+    deliver_once(source, std::exchange(source->on_registration, nullptr));
 }
 
-/// The end of a cancellation: libdispatch looks at nothing of ours any more, and no handler will be called again.
+/// libdispatch looks at nothing of ours any more.
 GCD_HIDDEN inline void complete(source_object* source) noexcept {
-    const handler_frame inside{source->queue};
-    std::function<void()> last;
-    {
-        const std::lock_guard hold{source->lock};
-        source->watch.close();
-        last.swap(source->on_cancel);
-    }
-    run_once(last);
-    last = nullptr;
-    source->on_event = nullptr;
-    source->on_registration = nullptr;
+    detail::complete(source, [source] { as_dispatched(source)->watch.close(); });
 }
 
 GCD_HIDDEN inline void deliver_cancel(void* context) noexcept { complete(static_cast<source_object*>(context)); }
@@ -199,45 +137,19 @@ GCD_HIDDEN inline void source_set_timer(source_object* source, const timer_confi
     if (source->started) arm(source);
 }
 
-// --- handlers -----------------------------------------------------------------------------------------------------
-
-/// The former handler ends outside the lock.
-GCD_HIDDEN inline void source_set_cancel_handler(source_object* source, std::function<void()> callable) {
-    const std::lock_guard hold{checked(source, "gcd::source::set_cancel_handler")->lock};
-    if ((source->state.load(std::memory_order_acquire) & source_object::cancelled) == 0)
-        source->on_cancel.swap(callable);
-}
-
-GCD_HIDDEN inline void source_set_registration_handler(source_object* source, std::function<void()> callable) {
-    const std::lock_guard hold{checked(source, "gcd::source::set_registration_handler")->lock};
-    if (source->started)
-        throw std::logic_error("gcd::source::set_registration_handler: the source was started already; set it before");
-    if ((source->state.load(std::memory_order_acquire) & source_object::cancelled) == 0)
-        source->on_registration.swap(callable);
-}
-
 // --- state --------------------------------------------------------------------------------------------------------
-
-GCD_HIDDEN inline void check_queue_takes_sources(const queue_object* queue) {
-    if (queue->kind == object_kind::workloop && queue->inactive.load(std::memory_order_acquire))
-        throw std::logic_error("gcd::source::start: the workloop " + describe(queue) +
-                               " is inactive and takes no work before activate()");
-}
 
 /// Registers with the system, then lets libdispatch look at it.
 GCD_HIDDEN inline void source_start(source_object* source) {
     const std::lock_guard hold{checked(source, "gcd::source::start")->lock};
-    if ((source->state.load(std::memory_order_acquire) & source_object::cancelled) != 0)
-        throw std::logic_error("gcd::source::start: the source was cancelled; make a new one");
-    if (source->started) return;
-    check_queue_takes_sources(source->queue);
-    source->watch.start(source->config);
-    void* native = source->config.kind == source_kind::timer
-                       ? dispatch::source_create_timer(source->queue->native)
-                       : source->watch.make_native(source->config, source->queue->native);
+    if (!may_start(source)) return;
+    source_watch& watch = as_dispatched(source)->watch;
+    watch.start(source->config);
+    void* native = source->config.kind == source_kind::timer ? dispatch::source_create_timer(source->queue->native)
+                                                             : watch.make_native(source->config, source->queue->native);
     if (native == nullptr) {
-        source->watch.stop();
-        source->watch.close();
+        watch.stop();
+        watch.close();
         throw_errno(EINVAL, "gcd::source::start");
     }
     source->native = native;
@@ -255,23 +167,18 @@ GCD_HIDDEN inline void source_start(source_object* source) {
 
 GCD_HIDDEN inline void source_suspend(source_object* source) {
     const std::lock_guard hold{checked(source, "gcd::source::suspend")->lock};
-    const bool cancelled = (source->state.load(std::memory_order_acquire) & source_object::cancelled) != 0;
-    if (source->suspensions++ == 0 && source->started && !cancelled) dispatch::suspend(source->native);
+    if (source->suspensions++ == 0 && source->started && !source->is_cancelled()) dispatch::suspend(source->native);
 }
 
 GCD_HIDDEN inline void source_resume(source_object* source) {
     const std::lock_guard hold{checked(source, "gcd::source::resume")->lock};
-    if (source->suspensions == 0)
-        throw std::logic_error(
-            "gcd::source::resume: the source is not suspended; each resume() needs a suspend() before it");
-    const bool cancelled = (source->state.load(std::memory_order_acquire) & source_object::cancelled) != 0;
-    if (--source->suspensions == 0 && source->started && !cancelled) dispatch::resume(source->native);
+    take_source_suspension(source);
+    if (source->suspensions == 0 && source->started && !source->is_cancelled()) dispatch::resume(source->native);
 }
 
 /// Where the completion of an unstarted source runs: an inactive workloop would refuse it.
 GCD_HIDDEN inline void* completion_queue(const queue_object* queue) {
-    const bool refuses = queue->kind == object_kind::workloop && queue->inactive.load(std::memory_order_acquire);
-    return refuses ? dispatch::global_queue(0) : queue->native;
+    return refuses_work(queue) ? dispatch::global_queue(0) : queue->native;
 }
 
 GCD_HIDDEN inline void cancel_checked(source_object* source) noexcept {
@@ -283,56 +190,18 @@ GCD_HIDDEN inline void cancel_checked(source_object* source) noexcept {
         dispatch::async(completion_queue(source->queue), source, &complete_unstarted);
         return;
     }
-    source->watch.stop();
+    as_dispatched(source)->watch.stop();
     dispatch::source_cancel(source->native);
     if (source->suspensions != 0) dispatch::resume(source->native);
 }
 
 GCD_HIDDEN inline void source_cancel(source_object* source) { cancel_checked(checked(source, "gcd::source::cancel")); }
 
-/// True on the thread of the running handler, and on those that work for it.
-GCD_HIDDEN inline bool is_inside(const source_object* source) noexcept {
-    const frame* active = source->active.load(std::memory_order_relaxed);
-    if (active == nullptr) return false;
-    for (const frame* seen = innermost_frame; seen != nullptr; seen = seen->previous)
-        if (seen == active) return true;
-    return false;
-}
-
 GCD_HIDDEN inline void source_cancel_and_wait(source_object* source) {
     const in_use<source_object> used{checked(source, "gcd::source::cancel_and_wait")};
-    if (is_inside(source))
-        throw would_deadlock("gcd::source::cancel_and_wait: called inside the source's own event handler, which it "
-                             "would wait for; use cancel() there");
-    const give_up* ask = current_interruption();
-    cancel_checked(source);
-    std::unique_lock hold{source->lock};
-    while ((source->state.fetch_or(source_object::awaited, std::memory_order_acq_rel) & source_object::running) != 0) {
-        if (ask == nullptr) {
-            source->idle.wait(hold);
-            continue;
-        }
-        source->idle.wait_for(hold, std::chrono::milliseconds{50});
-        hold.unlock();
-        if (ask->asked(ask)) throw interrupted{};
-        hold.lock();
-    }
+    cancel_and_wait(source, &cancel_checked);
 }
 
-GCD_HIDDEN inline bool source_is_cancelled(source_object* source) {
-    return (checked(source, "gcd::source::is_cancelled")->state.load(std::memory_order_acquire) &
-            source_object::cancelled) != 0;
-}
-
-GCD_HIDDEN inline std::uint64_t source_data(source_object* source) {
-    return checked(source, "gcd::source::data")->data.load(std::memory_order_relaxed);
-}
-
-GCD_HIDDEN inline int source_handle(source_object* source) {
-    return checked(source, "gcd::source::handle")->config.handle;
-}
-
-} // namespace system
-} // namespace gcd::inline GCD_ABI::detail
+} // namespace gcd::inline GCD_ABI::detail::system
 
 #endif

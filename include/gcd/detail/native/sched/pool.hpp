@@ -99,6 +99,8 @@ struct GCD_VISIBLE pool {
         work* displaced = from->slot.exchange(token, std::memory_order_seq_cst);
         if (displaced != nullptr)
             submit_own(*from, &displaced, 1, level);
+        else if (from->looks_at_once)
+            return;
         else if (from->own_slot.load(std::memory_order_relaxed) < steady)
             notify();
         else
@@ -156,6 +158,18 @@ struct GCD_VISIBLE pool {
             used += running(seen->status.load(std::memory_order_relaxed));
         return used < all ? all - used : 1;
     }
+
+    // --- guests: threads that have something else to do, and run what they have just made ready ---------------------
+
+    /// A worker for the calling thread; null if there is none to be had.
+    worker* enlist_guest() noexcept;
+    void dismiss_guest(worker& self) noexcept;
+    /// True if another thread would have to be woken for what this one is about to make ready: then it becomes a worker,
+    /// and run_guest() has to follow.
+    bool begin_guest(worker& self) noexcept;
+    /// Runs what it has made ready, and a limited number of items that come of that. False in the child of a fork that
+    /// one of them has made.
+    bool run_guest(worker& self);
 
     // --- a worker's life, in pool.ipp -----------------------------------------------------------------------------
 

@@ -337,7 +337,8 @@ struct pool_threads {
         return nullptr;
     }
 
-    static bool start(void* (*body)(void*), void* context) noexcept {
+    /// Gives 0, or an errno.
+    static int start(void* (*body)(void*), void* context) noexcept {
         sigset_t all;
         sigset_t former;
         ::sigfillset(&all);
@@ -349,7 +350,7 @@ struct pool_threads {
         const int error = ::pthread_create(&made, &attributes, body, context);
         ::pthread_attr_destroy(&attributes);
         ::pthread_sigmask(SIG_SETMASK, &former, nullptr);
-        return error == 0;
+        return error;
     }
 };
 
@@ -378,11 +379,64 @@ inline bool pool::start_thread() noexcept {
     free->thread.store(starting, std::memory_order_relaxed);
     ++threads;
     status.fetch_add(one_running + one_searching, std::memory_order_seq_cst);
-    if (pool_threads::start(&pool_threads::work, free)) return true;
+    if (pool_threads::start(&pool_threads::work, free) == 0) return true;
     status.fetch_sub(one_running + one_searching, std::memory_order_seq_cst);
     --threads;
     free->thread.store(0, std::memory_order_relaxed);
     return false;
+}
+
+// --- guests -------------------------------------------------------------------------------------------------------
+
+inline worker* pool::enlist_guest() noexcept {
+    const std::lock_guard hold{lock};
+    worker* self = free_worker();
+    if (self == nullptr) return nullptr;
+    ::pthread_getcpuclockid(::pthread_self(), &self->cpu_clock);
+    // As one that sleeps, which the monitor leaves out.
+    self->is_parked = true;
+    self->thread.store(static_cast<pid_t>(::syscall(SYS_gettid)), std::memory_order_release);
+    return self;
+}
+
+inline void pool::dismiss_guest(worker& self) noexcept {
+    const std::lock_guard hold{lock};
+    self.is_parked = false;
+    self.thread.store(0, std::memory_order_release);
+}
+
+inline bool pool::begin_guest(worker& self) noexcept {
+    const std::uint64_t seen = status.load(std::memory_order_seq_cst);
+    thread_state* state = this_thread();
+    if (searching(seen) != 0 || running(seen) >= width() || state == nullptr) return false;
+    status.fetch_add(one_running, std::memory_order_seq_cst);
+    state->as_worker = &self;
+    self.is_parked = false;
+    self.looks_at_once = true;
+    return true;
+}
+
+inline bool pool::run_guest(worker& self) {
+    constexpr int most = 64;
+    self.looks_at_once = false;
+    self.outermost.enter();
+    for (int count = 0; count < most; ++count) {
+        work* item = take_own(self);
+        if (item == nullptr && !pay_held_back(self)) break;
+        if (item == nullptr) continue;
+        self.taken.store(self.taken.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        run_pooled(item, self);
+        if (fork_generation.load(std::memory_order_relaxed) != generation) return false;
+    }
+    pay_held_back(self);
+    while (work* item = take_own(self)) submit(item, level_default);
+    self.outermost.leave();
+    this_thread_state->as_worker = nullptr;
+    self.is_parked = true;
+    // As in park(): others may have left items to this one.
+    status.fetch_sub(one_running, std::memory_order_seq_cst);
+    if (has_work()) notify();
+    return true;
 }
 
 // --- the monitor --------------------------------------------------------------------------------------------------
@@ -392,7 +446,7 @@ inline bool pool::start_thread() noexcept {
     {
         const std::lock_guard hold{lock};
         if (!monitor_started) {
-            monitor_started = pool_threads::start(&pool_threads::watch, this);
+            monitor_started = pool_threads::start(&pool_threads::watch, this) == 0;
             if (!monitor_started) monitor_armed.store(0, std::memory_order_seq_cst);
             return;
         }

@@ -62,6 +62,9 @@ struct worker {
     std::atomic<unsigned> blocked{0};
     std::atomic<unsigned> waiting_for_lock{0};
 
+    /// Of a guest (pool::begin_guest): it looks into its slot at once, so that nobody need be woken for that. The owner's.
+    bool looks_at_once = false;
+
     held_back held;
     unsigned turns = 0;
     std::size_t last_batch = 0; ///< how many items came out of a list last
