@@ -7,7 +7,6 @@
 #include <gcd/config.hpp>
 #include <gcd/detail/io/engine.hpp>
 #include <gcd/detail/io/operation.hpp>
-#include <gcd/detail/io/readiness.hpp>
 #include <gcd/detail/io/recurring.hpp>
 #include <gcd/detail/object.hpp>
 #include <gcd/detail/types.hpp>
