@@ -10,10 +10,10 @@
 #   make check-all  everything above and all checks of .ci/run, the heavier ones too
 #   make clean      remove build (and .venv with it)
 #
-# GCD_BACKEND=native after any of them has the native engine built instead of that on libdispatch.
+# GCD_BACKEND=system after any of them has the engine on libdispatch built on Linux too; libdispatch must be there
+# then: see CMAKE_PREFIX_PATH in the README.
 #
-# Needed: a C++20 compiler, make, git, Python 3.9 or newer. The other tools come from PyPI into
-# .venv. On Linux libdispatch must be there too, save for the native engine: see CMAKE_PREFIX_PATH in the README.
+# Needed: a C++20 compiler, make, git, Python 3.9 or newer. The other tools come from PyPI into .venv.
 
 PYTHON ?= python3
 GCD_BACKEND ?= auto
@@ -133,7 +133,7 @@ format: $(VENV)/.lint
 	$(FORMATTED) | xargs $(BIN)/clang-format -i
 
 # The module's few unity files hold every header of an engine and every binding, so clang-tidy reads those.
-ENGINES := system $(if $(filter Linux,$(shell uname -s)),native)
+ENGINES := $(if $(filter Linux,$(shell uname -s)),native) system
 
 lint: $(VENV)/.lint $(VENV)/.requirements
 	$(FORMATTED) | xargs $(BIN)/clang-format --dry-run -Werror

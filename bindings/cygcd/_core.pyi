@@ -266,7 +266,7 @@ def current_label() -> str:
 
 class Workloop(Queue):
     """A serial queue that runs the item of highest QoS first. Goes wherever a Queue goes. It can't be suspended or
-    retargeted, and takes no work while it is inactive. On Linux it is a plain serial queue.
+    retargeted, and takes no work while it is inactive. On Linux's libdispatch it is a plain serial queue.
 
     See dispatch_workloop_create.
     """
@@ -461,7 +461,7 @@ class Timer:
         """interval: seconds between runs, above 0 (a one-shot's may be 0). handler: called without arguments.
         queue: where it runs; None for the default global queue. start_delay: seconds from start() to the first
         run, or a Time; at 0 or less a repeating timer runs at once, and a one-shot after its interval. leeway:
-        how many seconds late it may be (no effect on Linux). repeating: False for a one-shot. ValueError: a
+        how many seconds late it may be, to share wake-ups. repeating: False for a one-shot. ValueError: a
         negative interval or leeway, NaN, a repeating timer with interval 0.
         """
 

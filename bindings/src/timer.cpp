@@ -104,7 +104,7 @@ void bind_timer(py::module_& module) {
              "interval: seconds between runs, above 0 (a one-shot's may be 0). handler: called without arguments.\n"
              "queue: where it runs; None for the default global queue. start_delay: seconds from start() to the first\n"
              "run, or a Time; at 0 or less a repeating timer runs at once, and a one-shot after its interval. leeway:\n"
-             "how many seconds late it may be (no effect on Linux). repeating: False for a one-shot. ValueError: a\n"
+             "how many seconds late it may be, to share wake-ups. repeating: False for a one-shot. ValueError: a\n"
              "negative interval or leeway, NaN, a repeating timer with interval 0.");
     type.def(
         "set_timer",

@@ -25,7 +25,7 @@ void bind_workloop(py::module_& module) {
     py::class_<gcd::workloop, gcd::queue> type(
         module, "Workloop", py::release_gil_before_calling_cpp_dtor(),
         "A serial queue that runs the item of highest QoS first. Goes wherever a Queue goes. It can't be suspended or\n"
-        "retargeted, and takes no work while it is inactive. On Linux it is a plain serial queue.\n\n"
+        "retargeted, and takes no work while it is inactive. On Linux's libdispatch it is a plain serial queue.\n\n"
         "See dispatch_workloop_create.");
     require_init(type);
     type.def(py::init([](const std::optional<py::str>& label, bool inactive) {

@@ -21,12 +21,14 @@
 #error "gcd: define GCD_BACKEND_SYSTEM or GCD_BACKEND_NATIVE, not both"
 #elif defined(GCD_BACKEND_NATIVE) && !GCD_OS_LINUX
 #error "gcd: the native engine is made of futex, epoll and other parts of Linux; build with GCD_BACKEND_SYSTEM"
-#elif defined(GCD_BACKEND_NATIVE)
+#elif GCD_OS_LINUX && !defined(GCD_BACKEND_SYSTEM)
 #define GCD_ENGINE native
 #define GCD_ENGINE_NAME "native"
+#define GCD_NATIVE 1
 #else
 #define GCD_ENGINE system
 #define GCD_ENGINE_NAME "system"
+#define GCD_NATIVE 0
 #endif
 
 #if defined(__SANITIZE_THREAD__)

@@ -9,7 +9,8 @@
 namespace gcd::inline GCD_ABI {
 
 /// Quality of service of a queue; the values are those of `qos_class_t`.
-/// @note Linux: a hint. It is kept and reported; libdispatch there maps it to a nice value.
+/// @note Linux: the native engine orders its pool by it, and runs utility and background on nicer threads; libdispatch
+/// there makes a nice value of it.
 enum class qos : unsigned {
     unspecified = 0x00,
     background = 0x09,

@@ -97,7 +97,9 @@ public:
     /// As run_sync, but as a barrier. @see dispatch_barrier_sync_f
     template <class F> std::invoke_result_t<F&> barrier_sync(F&& callable) const;
 
-    /// Submits the callable after a span of time (at once if it is negative; never, and dropped, if it is for ever).
+    /// Submits the callable after a span of time (at once if it is negative; never, and dropped, if it is for ever), or
+    /// up to a tenth of it later (at least a millisecond, at most a minute) if that saves a wake-up.
+    /// @note libdispatch on Linux: no later than due.
     /// @see dispatch_after_f
     template <task F> void after(duration delay, F&& callable) const;
     /// Submits the callable at a point in time, on its clock. @see dispatch_after_f
@@ -123,8 +125,8 @@ public:
     /// created active, any number of times, and on inactive ones.
     /// @throws std::logic_error on a queue that was created inactive and has been activated, and on queues of the
     /// system. @throws std::invalid_argument if the target is, or leads to, this queue, or is nested 1,000 deep.
-    /// @note Linux: not while another thread may wait for a turn on the queue (run_sync, barrier_sync, apply), where
-    /// libdispatch can lose it; asynchronous work may be under way.
+    /// @note libdispatch on Linux: not while another thread may wait for a turn on the queue (run_sync, barrier_sync,
+    /// apply), which it can lose there; asynchronous work may be under way.
     /// @see dispatch_set_target_queue
     void set_target_queue(const queue& target) const;
 
@@ -160,7 +162,7 @@ public:
     [[nodiscard]] bool is_suspended() const;
 
     /// The `dispatch_queue_t`, borrowed. @throws std::system_error (not_supported) on the native engine.
-    /// @note Linux: a workloop's is a serial queue.
+    /// @note libdispatch on Linux: a workloop's is a serial queue.
     [[nodiscard]] void* native_handle() const;
     /// A handle to a `dispatch_queue_t` that comes from elsewhere; keeps a reference of its own. What can't be known
     /// of such a queue (width, target, suspensions) is not checked: there libdispatch's own behaviour stands.

@@ -26,7 +26,8 @@ struct timer_event {
     /// Until the first firing, from start() on; or a point in time, which brings its clock. Without one a repeating
     /// timer fires at once, and a one-shot after its interval; a one-shot does so for a delay of zero as well.
     std::optional<start_time> start_delay{};
-    /// How much later than due it may fire, so that wake-ups can be shared. @note Linux: a hint without effect
+    /// How much later than due it may fire, so that wake-ups can be shared; at most half the interval counts.
+    /// @note libdispatch on Linux: no effect
     duration leeway{};
     /// Fires every interval; otherwise once.
     bool repeating = true;

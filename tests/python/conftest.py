@@ -18,18 +18,6 @@ import pytest
 # Seconds that a wait may last; reached only when something is broken.
 LIMIT = 5
 
-# What the native engine lacks.
-collect_ignore = []
-if cygcd._core._engine == "native":
-    collect_ignore = [
-        "test_exit_events.py",
-        "test_io_channel.py",
-        "test_misuse_events.py",
-        "test_read_write_async.py",
-        "test_readme.py",
-        "test_surface_events.py",
-    ]
-
 
 def eventually(predicate, limit=LIMIT):
     """True as soon as the predicate is; False if it isn't within the limit."""

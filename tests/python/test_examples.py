@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Every program in examples/python ends by itself, without a word on stderr, and shows what it is about."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
 
-import cygcd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,24 +136,9 @@ def test_every_example_is_checked_and_has_its_cpp_counterpart():
     names = {path.stem for path in FOLDER.glob("*.py")}
     assert names == set(LINES)
     assert names == {path.stem for path in (ROOT / "examples" / "cpp").glob("*.cpp")}
-    assert beyond_native() < names
 
 
-def beyond_native():
-    """The examples that need more than the native engine has."""
-    text = (ROOT / "examples" / "CMakeLists.txt").read_text(encoding="utf-8")
-    return set(re.search(r"set\(gcd_examples_beyond_native\s([^)]*)\)", text)[1].split())
-
-
-def examples():
-    left_out = beyond_native() if cygcd._core._engine == "native" else set()
-    reason = "uses what the native engine lacks"
-    return [
-        pytest.param(name, marks=[pytest.mark.skip(reason=reason)] if name in left_out else []) for name in sorted(LINES)
-    ]
-
-
-@pytest.mark.parametrize("name", examples())
+@pytest.mark.parametrize("name", sorted(LINES))
 def test_example_shows_its_point(name, tmp_path):
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", str(FOLDER / f"{name}.py")],

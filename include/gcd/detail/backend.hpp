@@ -14,7 +14,7 @@
 #include <gcd/detail/types.hpp>
 #include <gcd/detail/work.hpp>
 
-#if defined(GCD_BACKEND_NATIVE)
+#if GCD_NATIVE
 #include <gcd/detail/native/backend.hpp>
 #else
 #include <gcd/detail/system/backend.hpp>

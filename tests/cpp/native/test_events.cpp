@@ -69,7 +69,11 @@ TEST_CASE("what has leeway is told together with what is due within it", "[timer
               }} {}
     };
     // One of its own, as anything else that wakes the process' loop would be an occasion too. It is never destroyed.
-    static event_loop* const loop = new event_loop;
+    static auto* const loop = new event_loop;
+    waiting first;
+    loop->arm_once(&first, gcd::clock::uptime, 1, 0);
+    REQUIRE(first.told.wait());
+    REQUIRE(await([] { return loop->look().asleep == 2; }));
     waiting early;
     waiting late;
     const std::int64_t now = loop->now(gcd::clock::uptime);
@@ -138,7 +142,7 @@ TEST_CASE("a descriptor that is closed, with a duplicate left open, and used aga
     (*old)->start();
     const int other = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     REQUIRE(::dup2(other, ends[0]) == ends[0]);
-    const unsigned before = the_loop().times_rebuilt();
+    const unsigned before = the_loop().look().rebuilt;
     const bool old_goes_first = GENERATE(true, false);
     if (old_goes_first) old.reset();
     std::atomic<int> fresh_heard{0};
@@ -149,7 +153,7 @@ TEST_CASE("a descriptor that is closed, with a duplicate left open, and used aga
                            }};
         fresh->start();
         REQUIRE(::write(ends[1], "x", 1) == 1);
-        CHECK(await([&] { return the_loop().times_rebuilt() > before; }));
+        CHECK(await([&] { return the_loop().look().rebuilt > before; }));
         bump(other);
         CHECK(await([&] { return fresh_heard == 1; }));
         REQUIRE(::write(ends[1], "x", 1) == 1);
@@ -208,20 +212,20 @@ TEST_CASE("timers armed and cancelled in great number leave nothing behind", "[t
 }
 
 TEST_CASE("the event thread is there while somebody waits, and ends some time after", "[timer]") {
-    const auto ends = [] { return await([] { return !the_loop().is_awaited(); }, 60s); };
+    const auto ends = [] { return await([] { return the_loop().look().threads == 0; }, 60s); };
     REQUIRE(ends());
     const gcd::queue queue{"timer"};
     {
         const timer far{gcd::timer_event{.interval = 1h, .repeating = false}, queue, [] {}};
-        CHECK_FALSE(the_loop().is_awaited());
+        CHECK(the_loop().look().threads == 0);
         far->start();
-        CHECK(the_loop().is_awaited());
+        CHECK(the_loop().look().threads != 0);
     }
     CHECK(ends());
     gcd_test::signal fired;
     queue.after(1ms, [&] { fired.set(); });
     CHECK(fired.wait());
-    CHECK(the_loop().is_awaited());
+    CHECK(the_loop().look().threads != 0);
 }
 
 TEST_CASE("in the child of a fork timers and descriptors are the child's own", "[fork]") {

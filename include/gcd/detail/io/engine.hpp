@@ -10,7 +10,7 @@
 
 #include <gcd/config.hpp>
 
-#if defined(GCD_BACKEND_NATIVE)
+#if GCD_NATIVE
 #include <gcd/detail/native/data.hpp>
 #include <gcd/detail/native/queue.hpp>
 #include <gcd/detail/native/readiness.hpp>

@@ -144,6 +144,11 @@ GCD_HIDDEN inline int epoll_poll(int epoll, std::uint32_t* events) noexcept {
     return count;
 }
 
+/// Makes one descriptor stand for what another one does.
+GCD_HIDDEN inline int replace(int with, int fd) noexcept {
+    return retried("dup3", [=] { return ::dup3(with, fd, O_CLOEXEC); });
+}
+
 /// Sleeps until something has happened, at most so many milliseconds (-1: no limit). Gives the number of events, 0 also
 /// where a signal has ended it. Never asks the hook: there is no other way to wait.
 GCD_HIDDEN inline int epoll_sleep(int epoll, epoll_event* events, int room, int limit) noexcept {

@@ -58,6 +58,7 @@ public:
         if (epoll_.get() < 0) throw_errno(errno, "gcd: epoll_create");
     }
     void close() noexcept { epoll_ = unique_fd{}; }
+    /// Once it is open, always the same.
     [[nodiscard]] int fd() const noexcept { return epoll_.get(); }
     [[nodiscard]] bool empty() const noexcept { return watchers_ == 0; }
 
@@ -132,24 +133,22 @@ public:
         return true;
     }
 
-    /// A new set with what is watched now. If the system has no room for one, the former stays.
+    /// A new set with what is watched now, under the same descriptor. If the system has no room for one, the former stays.
+    /// Who sleeps on the former has to be woken, by a descriptor of the owner's own.
     void rebuild() noexcept {
-        unique_fd fresh{sys::epoll_create()};
+        const unique_fd fresh{sys::epoll_create()};
         if (fresh.get() < 0) return;
         for (const int fd : own_)
             if (add_own_to(fresh.get(), fd) != 0) return;
-        unique_fd former = std::exchange(epoll_, std::move(fresh));
         for (std::size_t fd = 0; fd < numbers_.size(); ++fd) {
             number& at = numbers_[fd];
-            at.may_linger = false;
             if (at.first == nullptr) continue;
-            const int error = control(EPOLL_CTL_ADD, static_cast<int>(fd), armed_events(at), at);
-            if (error == ENOMEM || error == ENOSPC) {
-                epoll_ = std::move(former);
-                return;
-            }
+            const int error = control(fresh.get(), EPOLL_CTL_ADD, static_cast<int>(fd), armed_events(at), at);
+            if (error == ENOMEM || error == ENOSPC) return;
             if (error != 0) let_go_of_all(at);
         }
+        if (sys::replace(fresh.get(), epoll_.get()) < 0) return;
+        for (number& at : numbers_) at.may_linger = false;
         ++rebuilt_;
     }
     /// How often that has happened; for tests.
@@ -182,8 +181,11 @@ private:
 
     /// Gives 0, or an errno.
     int control(int operation, int fd, std::uint32_t events, number& at) const noexcept {
+        return control(epoll_.get(), operation, fd, events, at);
+    }
+    static int control(int epoll, int operation, int fd, std::uint32_t events, number& at) noexcept {
         const std::uint64_t mark = std::uint64_t{at.generation} << 32U | static_cast<std::uint32_t>(fd);
-        if (sys::epoll_control(epoll_.get(), operation, fd, events | EPOLLONESHOT, mark) != 0) return errno;
+        if (sys::epoll_control(epoll, operation, fd, events | EPOLLONESHOT, mark) != 0) return errno;
         at.enabled = events;
         return 0;
     }

@@ -78,11 +78,13 @@ public:
     void unwatch(descriptor_watcher* watcher) noexcept;
     void arm(descriptor_watcher* watcher) noexcept;
 
-    /// For tests: see descriptor_table.
-    [[nodiscard]] unsigned times_rebuilt() noexcept;
-    /// For tests: whether the thread is there.
-    [[nodiscard]] bool is_awaited() noexcept;
-
+    /// For tests: its threads, how many of them sleep, and how often the epoll set was made anew.
+    struct state {
+        unsigned threads;
+        unsigned asleep;
+        unsigned rebuilt;
+    };
+    [[nodiscard]] state look() noexcept;
     /// For tests: as if the system's time had been set forward by so many ns, or back.
     void jump_wall_clock(std::int64_t by) noexcept;
 

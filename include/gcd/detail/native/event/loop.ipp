@@ -98,14 +98,9 @@ inline void event_loop::arm(descriptor_watcher* watcher) noexcept {
     descriptors_.arm(watcher);
 }
 
-inline unsigned event_loop::times_rebuilt() noexcept {
+inline event_loop::state event_loop::look() noexcept {
     const std::lock_guard hold{lock_};
-    return descriptors_.times_rebuilt();
-}
-
-inline bool event_loop::is_awaited() noexcept {
-    const std::lock_guard hold{lock_};
-    return threads_ != 0;
+    return {threads_, asleep_.load(std::memory_order_relaxed), descriptors_.times_rebuilt()};
 }
 
 // --- the thread ---------------------------------------------------------------------------------------------------
@@ -179,7 +174,9 @@ inline void event_loop::collect_ready(const epoll_event* events, int count, desc
             if (descriptor_table::is_own(events[i], line.timer.get())) line.set_to = never;
         if (!descriptors_.take(events[i], ready)) stale = true;
     }
-    if (stale) descriptors_.rebuild();
+    if (!stale) return;
+    descriptors_.rebuild();
+    if (asleep_.load(std::memory_order_relaxed) != 0) poke();
 }
 
 inline void event_loop::collect_times(timed**& last) noexcept {
