@@ -13,6 +13,7 @@
 #include <gcd/config.hpp>
 #include <gcd/detail/io/device.hpp>
 #include <gcd/detail/io/engine.hpp>
+#include <gcd/detail/io/job.hpp>
 #include <gcd/detail/kept.hpp>
 #include <gcd/detail/object.hpp>
 #include <gcd/detail/posix/lent_fd.hpp>
@@ -33,8 +34,6 @@
 namespace gcd::inline GCD_ABI::detail {
 
 namespace GCD_ENGINE {
-
-struct channel_request;
 
 /// Keeps a queue in existence, not in use: the end of its last handle still lets pending work run.
 class queue_hold {

@@ -9,22 +9,21 @@
 
 #include <gcd/config.hpp>
 #include <gcd/detail/io/engine.hpp>
-#include <gcd/detail/io/operation.hpp>
+#include <gcd/detail/io/job.hpp>
 #include <gcd/detail/posix/lent_fd.hpp>
 #include <gcd/detail/types.hpp>
 
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <utility>
-
 #if GCD_OS_LINUX
 
+#include <gcd/detail/io/operation.hpp>
+#include <gcd/detail/io/recurring.hpp>
 #include <gcd/detail/io/side.hpp>
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <limits>
+#include <memory>
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
 

@@ -11,6 +11,7 @@
 #include <gcd/config.hpp>
 #include <gcd/detail/io/engine.hpp>
 #include <gcd/detail/io/gather.hpp>
+#include <gcd/detail/io/job.hpp>
 #include <gcd/detail/io/recurring.hpp>
 #include <gcd/detail/posix/sys.hpp>
 #include <gcd/detail/types.hpp>
@@ -28,32 +29,9 @@
 
 #include <sys/uio.h>
 
+#if GCD_OS_LINUX
+
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
-
-/// When handlers are called. The low mark is never above the high one.
-struct io_marks {
-    std::size_t low = 524'288; ///< as dispatch I/O
-    std::size_t high = std::numeric_limits<std::size_t>::max();
-    std::int64_t interval = 0; ///< ns; 0 for none
-
-    void set_high(std::size_t bytes) noexcept {
-        high = bytes;
-        low = std::min(low, high);
-    }
-    void set_low(std::size_t bytes) noexcept {
-        low = bytes;
-        high = std::max({high, low, std::size_t{1}});
-    }
-};
-
-/// What is to be done.
-struct io_job {
-    bool write = false;
-    bool greedy = false; ///< a read that takes what there is
-    std::size_t length = 0;
-    std::int64_t offset = 0;      ///< for random access
-    data_object* bytes = nullptr; ///< borrowed: what to write, which may be nothing
-};
 
 /// What a descriptor is read and written with.
 enum class transfer : unsigned char {
@@ -96,13 +74,6 @@ private:
     std::size_t size_ = 0;
     std::size_t used_ = 0;
 };
-
-/// Of the channel (channel.hpp): who has asked for an operation.
-struct channel_request;
-/// Calls the handler, with a count of the chunk, which may be null. On the handler's queue, one call at a time.
-GCD_HIDDEN void call_handler(channel_request* of, bool done, data_object* chunk, int error) noexcept;
-/// After the last call.
-GCD_HIDDEN void end_request(channel_request* of) noexcept;
 
 /// As a piece of work it is its handler's next call. Made by any thread; worked at on its side's queue; ended with the last call of the handler.
 class io_operation final : public work {
@@ -427,5 +398,7 @@ private:
 };
 
 } // namespace gcd::inline GCD_ABI::detail::GCD_ENGINE
+
+#endif
 
 #endif

@@ -7,7 +7,6 @@
 #include <gcd/config.hpp>
 #include <gcd/detail/io/engine.hpp>
 #include <gcd/detail/io/operation.hpp>
-#include <gcd/detail/io/readiness.hpp>
 #include <gcd/detail/io/recurring.hpp>
 #include <gcd/detail/object.hpp>
 #include <gcd/detail/types.hpp>
@@ -23,6 +22,8 @@
 #include <utility>
 
 #include <sched.h>
+
+#if GCD_OS_LINUX
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
 
@@ -269,5 +270,7 @@ private:
 };
 
 } // namespace gcd::inline GCD_ABI::detail::GCD_ENGINE
+
+#endif
 
 #endif

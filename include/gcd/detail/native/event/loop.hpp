@@ -32,6 +32,8 @@
 
 namespace gcd::inline GCD_ABI::detail::native {
 
+struct worker;
+
 /// Part of what waits for a time. The fields are the loop's, save where it is said.
 struct timed : deadline_entry {
     clock on = clock::uptime;

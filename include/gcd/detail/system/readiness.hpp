@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-#ifndef GCD_DETAIL_IO_READINESS_HPP
-#define GCD_DETAIL_IO_READINESS_HPP
+#ifndef GCD_DETAIL_SYSTEM_READINESS_HPP
+#define GCD_DETAIL_SYSTEM_READINESS_HPP
 /// @file
-/// Waiting until a descriptor can be read or written.
+/// Waiting until a descriptor can be read or written: a source, suspended while nothing waits.
 
 #include <gcd/config.hpp>
-#include <gcd/detail/io/engine.hpp>
+#include <gcd/detail/system/source.hpp>
 #include <gcd/detail/types.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <utility>
 
-namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
+namespace gcd::inline GCD_ABI::detail::system {
 
 /// One direction of a descriptor. All of it happens on one serial queue, the calls included.
 class readiness {
@@ -64,6 +64,6 @@ private:
     bool waiting_ = false;
 };
 
-} // namespace gcd::inline GCD_ABI::detail::GCD_ENGINE
+} // namespace gcd::inline GCD_ABI::detail::system
 
 #endif
