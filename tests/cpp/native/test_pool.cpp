@@ -215,8 +215,10 @@ TEST_CASE("lower levels run on nicer threads, and the usual ones stay as they ar
             REQUIRE(ended.wait());
         }
     CHECK(seen[0] == usual);
-    CHECK(seen[1] > usual);
-    CHECK(seen[2] > seen[1]);
+    // 10 and 19 more, as far as it goes: this process may be nice itself.
+    constexpr int nicest = 19;
+    CHECK(seen[1] == std::min(usual + 10, nicest));
+    CHECK(seen[2] == std::min(usual + 19, nicest));
 }
 
 TEST_CASE("a lower level gets on while the higher ones keep every thread busy", "[native][pool][qos]") {
