@@ -61,8 +61,8 @@ struct apply_loop {
         std::uint32_t seen = door.load(std::memory_order_relaxed);
         do {
             if ((seen & closed) != 0 || chunks.is_taken()) return false;
-        } while (!door.compare_exchange_weak(seen, seen + one_inside, std::memory_order_acq_rel,
-                                             std::memory_order_relaxed));
+        } while (
+            !door.compare_exchange_weak(seen, seen + one_inside, std::memory_order_acq_rel, std::memory_order_relaxed));
         return true;
     }
     /// A helper's end. Waking an address that is gone is harmless.
@@ -114,11 +114,11 @@ GCD_HIDDEN inline apply_loop* make_apply_loop(std::size_t iterations, lane* on, 
     queue_object* pool_queue = global_of_level(level);
     const std::size_t width = on->home().of_level(level).limit->load(std::memory_order_relaxed);
     const std::size_t helpers = std::min(iterations, std::max<std::size_t>(width, 2)) - 1;
-    auto* loop = ::new (memory::allocate(apply_loop::size(helpers))) apply_loop{
-        .body = &body,
-        .queue = on,
-        .chunks = {iterations, helpers + 1},
-        .door = static_cast<std::uint32_t>((helpers + 1) * apply_loop::one_owner)};
+    auto* loop = ::new (memory::allocate(apply_loop::size(helpers)))
+        apply_loop{.body = &body,
+                   .queue = on,
+                   .chunks = {iterations, helpers + 1},
+                   .door = static_cast<std::uint32_t>((helpers + 1) * apply_loop::one_owner)};
     for (std::size_t i = 0; i < helpers; ++i)
         ::new (loop->helper(i)) apply_helper{{.fn = &run_apply_helper, .queue = pool_queue}, loop};
     return loop;
