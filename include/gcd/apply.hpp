@@ -33,10 +33,11 @@ public:
 private:
     static bool invoke(loop_body* base, std::size_t first, std::size_t last) noexcept {
         auto* self = static_cast<borrowed_loop*>(base);
+        F& body = self->body_;
         try {
             for (std::size_t index = first; index != last; ++index) {
                 if (self->stopped.load(std::memory_order_relaxed)) return false;
-                static_cast<void>(self->body_(index));
+                static_cast<void>(body(index));
             }
             return true;
         } catch (...) {

@@ -24,7 +24,7 @@ using gcd::process_event;
 using gcd::process_events;
 using gcd_test::await;
 using gcd_test::pass;
-using source = gcd_test::ended<gcd::process_source>;
+using process_watch = gcd_test::ended<gcd::process_source>;
 
 namespace {
 
@@ -73,10 +73,10 @@ TEST_CASE("the end of a child is told once, and its status is left", "[process]"
     child watched;
     std::atomic<int> runs{0};
     std::atomic<process_events> told{process_events::none};
-    const source exit{process_event{.pid = watched.pid()}, queue, [&](process_event::data data) {
-                          told = data.events;
-                          ++runs;
-                      }};
+    const process_watch exit{process_event{.pid = watched.pid()}, queue, [&](process_event::data data) {
+                                 told = data.events;
+                                 ++runs;
+                             }};
     CHECK(exit->handle() == watched.pid());
     CHECK(exit->data().events == process_events::none);
     exit->start();
@@ -101,7 +101,7 @@ TEST_CASE("a process that has ended already fires at once", "[process]") {
     SECTION("and waits for its parent") { watched.await_end(); }
     SECTION("and is gone") { watched.reap(); }
     std::atomic<int> runs{0};
-    const source exit{process_event{.pid = pid}, queue, [&] { ++runs; }};
+    const process_watch exit{process_event{.pid = pid}, queue, [&] { ++runs; }};
     exit->start();
     REQUIRE(await([&] { return runs >= 1; }));
     REQUIRE(pass(20ms));
@@ -131,7 +131,7 @@ TEST_CASE("a process that is not a child of ours can be watched", "[process]") {
     REQUIRE(::read(told.read.get(), &grandchild, sizeof(grandchild)) == static_cast<ssize_t>(sizeof(grandchild)));
     ::waitpid(middle, nullptr, 0);
     std::atomic<int> runs{0};
-    const source exit{process_event{.pid = grandchild}, queue, [&] { ++runs; }};
+    const process_watch exit{process_event{.pid = grandchild}, queue, [&] { ++runs; }};
     exit->start();
     REQUIRE(pass(10ms));
     CHECK(runs == 0);
@@ -143,8 +143,8 @@ TEST_CASE("several sources may watch one process", "[process]") {
     const gcd::queue queue{"process"};
     child watched;
     std::atomic<int> runs{0};
-    const source one{process_event{.pid = watched.pid()}, queue, [&] { ++runs; }};
-    const source two{process_event{.pid = watched.pid()}, queue, [&] { ++runs; }};
+    const process_watch one{process_event{.pid = watched.pid()}, queue, [&] { ++runs; }};
+    const process_watch two{process_event{.pid = watched.pid()}, queue, [&] { ++runs; }};
     one->start();
     two->start();
     watched.end();
@@ -167,9 +167,10 @@ TEST_CASE("events that Linux can't watch for are refused by start, by name and a
     const gcd::queue queue{"process"};
     child watched;
     std::atomic<int> runs{0};
-    const source refused{process_event{.pid = watched.pid(),
-                                       .events = process_events::exit | process_events::fork | process_events::exec},
-                         queue, [&] { ++runs; }};
+    const process_watch refused{
+        process_event{.pid = watched.pid(),
+                      .events = process_events::exit | process_events::fork | process_events::exec},
+        queue, [&] { ++runs; }};
     try {
         refused->start();
         FAIL("start() did not throw");
@@ -186,7 +187,7 @@ TEST_CASE("events that Linux can't watch for are refused by start, by name and a
     CHECK(runs == 0);
     CHECK_FALSE(refused->is_cancelled());
 
-    const source signalled{process_event{.pid = watched.pid(), .events = process_events::signal}, queue, [] {}};
+    const process_watch signalled{process_event{.pid = watched.pid(), .events = process_events::signal}, queue, [] {}};
     CHECK_THROWS_AS(signalled->start(), std::system_error);
 }
 #endif

@@ -27,17 +27,12 @@
 
 using gcd_test::collect;
 using gcd_test::latch;
+using gcd_test::non_blocking;
 using gcd_test::pattern;
 using gcd_test::socket_pair;
 using gcd_test::temp_dir;
 using gcd_test::temp_file;
 using gcd_test::write_all;
-
-namespace {
-
-bool non_blocking(int fd) { return (::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0; }
-
-} // namespace
 
 TEST_CASE("read_async reads a file up to the length or its end", "[io][once]") {
     const std::string content = pattern(3'000'000);

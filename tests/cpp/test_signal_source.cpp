@@ -25,7 +25,7 @@
 
 using gcd::signal_event;
 using gcd_test::await;
-using source = gcd_test::ended<gcd::signal_source>;
+using signal_watch = gcd_test::ended<gcd::signal_source>;
 
 namespace {
 
@@ -96,7 +96,7 @@ TEST_CASE("a signal reaches the handler", "[signal]") {
     const gcd::queue queue{"signal"};
     const disposition ignored{SIGUSR1, SIG_IGN};
     std::atomic<std::uint64_t> counted{0};
-    const source usr1{signal_event{SIGUSR1}, queue, [&](signal_event::data data) { counted += data.count; }};
+    const signal_watch usr1{signal_event{SIGUSR1}, queue, [&](signal_event::data data) { counted += data.count; }};
     CHECK(usr1->handle() == SIGUSR1);
     CHECK(usr1->data().count == 0);
     usr1->start();
@@ -112,7 +112,7 @@ TEST_CASE("every delivery is counted, from the return of start on", "[signal]") 
     const auto count = [&](signal_event::data data) { counted += data.count; };
     for (std::uint64_t round = 0; round < 50; ++round) {
         counted = 0;
-        const source usr1{signal_event{SIGUSR1}, queue, count};
+        const signal_watch usr1{signal_event{SIGUSR1}, queue, count};
         usr1->start();
         // To this thread: delivered before the call returns, so that none is merged with the next.
         for (int i = 0; i < 20; ++i) ::raise(SIGUSR1);
@@ -124,10 +124,10 @@ TEST_CASE("deliveries are held while the source is suspended, and told as one", 
     const gcd::queue queue{"signal"};
     std::atomic<int> runs{0};
     std::atomic<std::uint64_t> counted{0};
-    const source usr1{signal_event{SIGUSR1}, queue, [&](signal_event::data data) {
-                          counted += data.count;
-                          ++runs;
-                      }};
+    const signal_watch usr1{signal_event{SIGUSR1}, queue, [&](signal_event::data data) {
+                                counted += data.count;
+                                ++runs;
+                            }};
     usr1->suspend();
     usr1->start();
     for (int i = 0; i < 7; ++i) ::raise(SIGUSR1);
@@ -143,7 +143,7 @@ TEST_CASE("the default action has no effect while a source is started", "[signal
     const int status = status_of_child([] { ::raise(SIGUSR2); });
     REQUIRE(WIFSIGNALED(status));
     std::atomic<std::uint64_t> counted{0};
-    const source usr2{signal_event{SIGUSR2}, queue, [&](signal_event::data data) { counted += data.count; }};
+    const signal_watch usr2{signal_event{SIGUSR2}, queue, [&](signal_event::data data) { counted += data.count; }};
     usr2->start();
     send(SIGUSR2);
     CHECK(await([&] { return counted == 1; }));
@@ -156,7 +156,7 @@ TEST_CASE("an earlier handler of the program still runs", "[signal]") {
     handled = 0;
     SECTION("a plain one") {
         const disposition own{SIGUSR1, &count_signal};
-        const source usr1{signal_event{SIGUSR1}, queue, count};
+        const signal_watch usr1{signal_event{SIGUSR1}, queue, count};
         usr1->start();
         for (int i = 0; i < 3; ++i) ::raise(SIGUSR1);
         REQUIRE(await([&] { return counted == 3; }));
@@ -165,7 +165,7 @@ TEST_CASE("an earlier handler of the program still runs", "[signal]") {
     SECTION("one that takes the details") {
         sender = 0;
         const disposition own{SIGUSR1, &count_with_sender};
-        const source usr1{signal_event{SIGUSR1}, queue, count};
+        const signal_watch usr1{signal_event{SIGUSR1}, queue, count};
         usr1->start();
         ::raise(SIGUSR1);
         REQUIRE(await([&] { return counted == 1; }));
@@ -174,7 +174,7 @@ TEST_CASE("an earlier handler of the program still runs", "[signal]") {
     }
     SECTION("one that runs a single time") {
         const disposition own{SIGUSR1, &count_signal, static_cast<int>(SA_RESETHAND)};
-        const source usr1{signal_event{SIGUSR1}, queue, count};
+        const signal_watch usr1{signal_event{SIGUSR1}, queue, count};
         usr1->start();
         for (int i = 0; i < 3; ++i) ::raise(SIGUSR1);
         REQUIRE(await([&] { return counted == 3; }));
@@ -186,8 +186,8 @@ TEST_CASE("the last source on a signal gives the earlier disposition back", "[si
     const gcd::queue queue{"signal"};
     const disposition own{SIGUSR1, &count_signal, SA_RESTART};
     {
-        const source one{signal_event{SIGUSR1}, queue, [] {}};
-        const source two{signal_event{SIGUSR1}, queue, [] {}};
+        const signal_watch one{signal_event{SIGUSR1}, queue, [] {}};
+        const signal_watch two{signal_event{SIGUSR1}, queue, [] {}};
         CHECK(installed(SIGUSR1).sa_handler == &count_signal);
         one->start();
         two->start();
@@ -199,7 +199,7 @@ TEST_CASE("the last source on a signal gives the earlier disposition back", "[si
         CHECK((installed(SIGUSR1).sa_flags & (SA_RESTART | SA_SIGINFO)) == SA_RESTART);
     }
     {
-        const source again{signal_event{SIGUSR1}, queue, [] {}};
+        const signal_watch again{signal_event{SIGUSR1}, queue, [] {}};
         again->start();
         CHECK(installed(SIGUSR1).sa_handler != &count_signal);
     }
@@ -209,7 +209,7 @@ TEST_CASE("the last source on a signal gives the earlier disposition back", "[si
 TEST_CASE("a disposition that the program changed meanwhile is left alone", "[signal]") {
     const gcd::queue queue{"signal"};
     const disposition ignored{SIGUSR1, SIG_IGN};
-    const source usr1{signal_event{SIGUSR1}, queue, [] {}};
+    const signal_watch usr1{signal_event{SIGUSR1}, queue, [] {}};
     usr1->start();
     const disposition later{SIGUSR1, &count_signal};
     usr1->cancel();
@@ -221,7 +221,7 @@ TEST_CASE("what a program read while a source was started does no harm when it p
     const disposition default_action{SIGUSR2, SIG_DFL};
     struct sigaction while_started{};
     {
-        const source usr2{signal_event{SIGUSR2}, queue, [] {}};
+        const signal_watch usr2{signal_event{SIGUSR2}, queue, [] {}};
         usr2->start();
         while_started = installed(SIGUSR2);
     }
@@ -232,7 +232,7 @@ TEST_CASE("what a program read while a source was started does no harm when it p
     CHECK(WTERMSIG(status) == SIGUSR2);
 #endif
     std::atomic<std::uint64_t> counted{0};
-    const source again{signal_event{SIGUSR2}, queue, [&](signal_event::data data) { counted += data.count; }};
+    const signal_watch again{signal_event{SIGUSR2}, queue, [&](signal_event::data data) { counted += data.count; }};
     again->start();
     ::raise(SIGUSR2);
     CHECK(await([&] { return counted == 1; }));
@@ -242,9 +242,9 @@ TEST_CASE("many sources on one signal each count every delivery", "[signal]") {
     const gcd::queue queue{"signal"};
     constexpr std::size_t many = 11;
     std::vector<std::atomic<std::uint64_t>> counted(many);
-    std::vector<std::unique_ptr<source>> sources;
+    std::vector<std::unique_ptr<signal_watch>> sources;
     for (std::size_t i = 0; i < many; ++i) {
-        sources.push_back(std::make_unique<source>(
+        sources.push_back(std::make_unique<signal_watch>(
             signal_event{SIGUSR1}, queue, [&counted, i](signal_event::data data) { counted[i] += data.count; }));
         (*sources.back())->start();
     }
@@ -263,7 +263,7 @@ TEST_CASE("signals may come from many threads while sources come and go", "[sign
     std::atomic<std::uint64_t> counted{0};
     std::atomic<std::uint64_t> raised{0};
     std::vector<std::thread> threads;
-    const source whole{signal_event{SIGUSR1}, queue, [&](signal_event::data data) { counted += data.count; }};
+    const signal_watch whole{signal_event{SIGUSR1}, queue, [&](signal_event::data data) { counted += data.count; }};
     whole->start();
     for (int i = 0; i < 2; ++i)
         threads.emplace_back([&] {
@@ -274,7 +274,7 @@ TEST_CASE("signals may come from many threads while sources come and go", "[sign
         });
     for (int round = 0; round < 200; ++round) {
         std::atomic<std::uint64_t> seen{0};
-        const source brief{signal_event{SIGUSR1}, queue, [&](signal_event::data data) { seen += data.count; }};
+        const signal_watch brief{signal_event{SIGUSR1}, queue, [&](signal_event::data data) { seen += data.count; }};
         brief->start();
         if (!await([&] { return seen > 0; })) break;
     }
@@ -286,7 +286,7 @@ TEST_CASE("signals may come from many threads while sources come and go", "[sign
 TEST_CASE("a fault of the program acts as without a source", "[signal]") {
     const gcd::queue queue{"signal"};
     handled = 0;
-    const source fault{signal_event{SIGSEGV}, queue, [] {}};
+    const signal_watch fault{signal_event{SIGSEGV}, queue, [] {}};
     SECTION("the program's disposition is back when the instruction is tried again") {
         const disposition own{SIGSEGV, &count_signal};
         fault->start();
@@ -314,7 +314,7 @@ TEST_CASE("in a forked child the program's dispositions act, and the parent's so
           "[signal]") {
     const gcd::queue queue{"signal"};
     std::atomic<std::uint64_t> counted{0};
-    const source usr2{signal_event{SIGUSR2}, queue, [&](signal_event::data data) { counted += data.count; }};
+    const signal_watch usr2{signal_event{SIGUSR2}, queue, [&](signal_event::data data) { counted += data.count; }};
     usr2->start();
     const int status = status_of_child([] { ::raise(SIGUSR2); });
     REQUIRE(WIFSIGNALED(status));
@@ -330,7 +330,8 @@ TEST_CASE("real-time signals that the C library keeps for itself are refused, ot
     for (int reserved = 32; reserved < SIGRTMIN; ++reserved)
         CHECK_THROWS_AS((gcd::signal_source{signal_event{reserved}, queue, [] {}}), std::invalid_argument);
     std::atomic<std::uint64_t> counted{0};
-    const source real_time{signal_event{SIGRTMIN + 1}, queue, [&](signal_event::data data) { counted += data.count; }};
+    const signal_watch real_time{signal_event{SIGRTMIN + 1}, queue,
+                                 [&](signal_event::data data) { counted += data.count; }};
     real_time->start();
     send(SIGRTMIN + 1, 10);
     CHECK(await([&] { return counted == 10; }));

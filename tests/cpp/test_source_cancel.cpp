@@ -34,11 +34,10 @@ using gcd::timer_event;
 using gcd_test::await;
 using gcd_test::drain;
 using gcd_test::ended;
+using gcd_test::far;
 using gcd_test::pass;
 
 namespace {
-
-constexpr gcd::duration far = 1h;
 
 std::size_t open_descriptors() {
     std::size_t count = 0;

@@ -21,15 +21,10 @@
 using namespace std::chrono_literals;
 using gcd_test::await;
 using gcd_test::ended;
+using gcd_test::far;
 using gcd_test::pass;
 using timer = ended<gcd::timer>;
 using steady = std::chrono::steady_clock;
-
-namespace {
-
-constexpr gcd::duration far = 1h;
-
-} // namespace
 
 TEST_CASE("a repeating timer fires at once and then every interval", "[timer]") {
     const gcd::queue queue{"timer"};

@@ -383,7 +383,7 @@ template <class World, lane_fault Fault> struct lane : allocated {
     }
     bool try_read() {
         if (!items.seems_empty()) return false;
-        std::uint64_t seen = state.load(order::relaxed);
+        std::uint64_t seen = kept;
         constexpr std::uint64_t minded =
             Fault == lane_fault::read_beside ? std::uint64_t{kept | exclusive} : ~std::uint64_t{readers_mask};
         while ((seen & minded) == kept)

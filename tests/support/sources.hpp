@@ -30,6 +30,9 @@ private:
     Source source_;
 };
 
+/// Later than any test lasts.
+inline constexpr gcd::duration far = std::chrono::hours{1};
+
 /// Lets the time pass in which something must not happen: a timer of the library that is due later than that.
 /// False if even this one doesn't fire.
 [[nodiscard]] inline bool pass(std::chrono::milliseconds span) {

@@ -129,6 +129,8 @@ private:
     std::string path_;
 };
 
+[[nodiscard]] inline bool non_blocking(int number) { return (::fcntl(number, F_GETFL) & O_NONBLOCK) != 0; }
+
 /// Writes all of it to a blocking descriptor.
 inline void write_all(int number, std::string_view bytes) {
     while (!bytes.empty()) {

@@ -74,10 +74,15 @@ struct call : frame {
         frame::fill(on, barrier, caller, asked);
         mark_ = &on->taken;
     }
+    /// For an engine that doesn't ask who has taken a queue.
+    [[gnu::always_inline]] void fill_unmarked(queue_object* on, bool barrier, frame* caller,
+                                              const give_up* asked) noexcept {
+        frame::fill(on, barrier, caller, asked);
+        mark_ = &unmarked_;
+    }
     /// For a call that takes no queue's turn.
     void fill_without_queue(frame* caller, const give_up* asked) noexcept {
-        frame::fill(nullptr, false, caller, asked);
-        mark_ = &unmarked_;
+        fill_unmarked(nullptr, false, caller, asked);
     }
     [[gnu::always_inline]] void enter() noexcept {
         frame::enter();

@@ -79,6 +79,13 @@ struct GCD_VISIBLE object {
     object& operator=(const object&) = delete;
 };
 
+/// What most queues never get.
+struct queue_attachments {
+    std::shared_ptr<void> context;
+    std::function<void()> finalizer;
+    std::map<const void*, std::shared_ptr<void>> specifics;
+};
+
 struct GCD_VISIBLE queue_object : object {
     std::mutex lock;
     std::string label;
@@ -108,13 +115,18 @@ struct GCD_VISIBLE queue_object : object {
     bool serial = false;
     gcd::qos qos = gcd::qos::unspecified;
     int relative_priority = 0;
-    std::shared_ptr<void> context;
-    std::function<void()> finalizer;
-    std::map<const void*, std::shared_ptr<void>> specifics;
+    /// Made with the first of them, under the lock; null until then.
+    std::unique_ptr<queue_attachments> attached;
 
     queue_object(object_kind of, std::string_view name, bool may_run_side_by_side)
         : object{of}, label{name}, wary{of == object_kind::main_queue}, concurrent{may_run_side_by_side},
           serial{!may_run_side_by_side && of != object_kind::foreign_queue} {}
+
+    /// With the lock.
+    queue_attachments& attachments() {
+        if (attached == nullptr) attached = std::make_unique<queue_attachments>();
+        return *attached;
+    }
 
     void look_closer() noexcept {
         wary.store(inactive.load(std::memory_order_relaxed) || target.load(std::memory_order_relaxed) != nullptr ||
@@ -228,18 +240,21 @@ GCD_HIDDEN inline void check_target(queue_object* queue, queue_object* target) {
 /// Sets a specific, or removes it for a null value; the former value ends outside the lock.
 GCD_HIDDEN inline void store_specific(queue_object* queue, const void* key, std::shared_ptr<void> value) {
     const std::lock_guard hold{queue->lock};
+    if (value == nullptr && queue->attached == nullptr) return;
+    auto& specifics = queue->attachments().specifics;
     if (value)
-        queue->specifics[key].swap(value);
-    else if (auto found = queue->specifics.find(key); found != queue->specifics.end()) {
+        specifics[key].swap(value);
+    else if (auto found = specifics.find(key); found != specifics.end()) {
         value.swap(found->second);
-        queue->specifics.erase(found);
+        specifics.erase(found);
     }
 }
 
 GCD_HIDDEN inline std::shared_ptr<void> load_specific(queue_object* queue, const void* key) {
     const std::lock_guard hold{queue->lock};
-    const auto found = queue->specifics.find(key);
-    return found == queue->specifics.end() ? nullptr : found->second;
+    if (queue->attached == nullptr) return nullptr;
+    const auto found = queue->attached->specifics.find(key);
+    return found == queue->attached->specifics.end() ? nullptr : found->second;
 }
 
 /// Replaces the context. The finalizer of the former one has run when this returns.
@@ -247,15 +262,15 @@ GCD_HIDDEN inline void store_context(queue_object* queue, std::shared_ptr<void> 
                                      std::function<void()> finalizer) {
     {
         const std::lock_guard hold{queue->lock};
-        queue->context.swap(context);
-        queue->finalizer.swap(finalizer);
+        queue->attachments().context.swap(context);
+        queue->attachments().finalizer.swap(finalizer);
     }
     if (finalizer) finalizer();
 }
 
 GCD_HIDDEN inline std::shared_ptr<void> load_context(queue_object* queue) {
     const std::lock_guard hold{queue->lock};
-    return queue->context;
+    return queue->attached == nullptr ? nullptr : queue->attached->context;
 }
 
 /// Hands each value under a key, from the queue outwards, to `see` until it returns true.
@@ -275,7 +290,7 @@ GCD_HIDDEN inline bool is_suspended(queue_object* queue) {
 /// With a queue's last reference its finalizer runs, before context and specifics go.
 GCD_HIDDEN inline void run_finalizer(queue_object* queue) noexcept {
     try {
-        if (queue->finalizer) queue->finalizer();
+        if (queue->attached != nullptr && queue->attached->finalizer) queue->attached->finalizer();
     } catch (...) {
         report_exception();
     }

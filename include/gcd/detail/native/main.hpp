@@ -72,11 +72,10 @@ GCD_HIDDEN inline void main_drain() {
     std::uint64_t wakeups = 0;
     static_cast<void>(sys::read(main_descriptor(), &wakeups, sizeof(wakeups)));
     if (main_loop.draining || !main_loop.ready.exchange(false, std::memory_order_seq_cst)) return;
-    queue_object* main = queue_main();
+    lane* main = as_lane(queue_main());
     main_loop.draining = true;
-    drain(as_lane(main), {nullptr, nullptr, nullptr, as_lane(main)->items.last()});
+    drain(main, {nullptr, nullptr, nullptr, main->items.last()});
     main_loop.draining = false;
-    release(main);
 }
 
 struct GCD_HIDDEN main_running {
@@ -106,9 +105,7 @@ GCD_HIDDEN inline void main_run() {
 
 /// The stop is an item of the main queue, so that what was submitted before it has run.
 GCD_HIDDEN inline void main_stop() {
-    queue_object* queue = queue_main();
-    queue_async(queue, make_work<memory>([] { main_loop.stopped = true; }));
-    release(queue);
+    queue_async(queue_main(), make_work<memory>([] { main_loop.stopped = true; }));
 }
 
 } // namespace gcd::inline GCD_ABI::detail::native

@@ -2,13 +2,13 @@
 #ifndef GCD_DETAIL_NATIVE_MEMORY_HPP
 #define GCD_DETAIL_NATIVE_MEMORY_HPP
 /// @file
-/// Memory of work nodes, and what the engine knows of each thread.
+/// Memory of work nodes and lanes, and what the engine knows of each thread.
 ///
-/// Nodes of up to 128 bytes come from two magazines for each thread and size; the consumer of a node puts it into its
-/// own magazine. Full and empty magazines are exchanged at a depot behind a lock, once in 64 nodes. The first ones come
-/// out of a region in which each has cache lines of its own; when that is used up, and for larger nodes, it is the
-/// heap's turn. What the depot has too many of goes back to the heap. Under the address sanitizer all come from the
-/// heap, so that it sees what is used too late.
+/// They come from two magazines for each thread and size; the consumer of a node puts it into its own magazine. Full
+/// and empty magazines are exchanged at a depot behind a lock, once in 64 nodes. The first ones come out of a region in
+/// which each has cache lines of its own; when that is used up, and for larger nodes, it is the heap's turn. What the
+/// depot has too many of goes back to the heap. Under the address sanitizer all come from the heap, so that it sees
+/// what is used too late.
 ///
 /// A node that is given back is kept aside until the same thread gives back another one: an item stays in its list
 /// while it runs, and until its consumer, which is the thread that ran it, has taken it out a few instructions later.
@@ -30,8 +30,9 @@ namespace gcd::inline GCD_ABI::detail::native {
 
 struct worker;
 
-inline constexpr std::size_t node_size = 64;
-inline constexpr unsigned node_sizes = 2; ///< 64 and 128 bytes
+/// Whole cache lines. The last is for lanes.
+inline constexpr std::size_t node_size[] = {64, 128, 384};
+inline constexpr unsigned node_sizes = 3;
 #if defined(GCD_ABI_ASAN)
 inline constexpr bool nodes_are_cached = false;
 #else
@@ -51,8 +52,8 @@ struct magazine {
 /// never destroyed.
 struct GCD_VISIBLE node_depot {
     static constexpr std::size_t region_size = std::size_t{4} << 20U;
-    /// More full magazines than this are not kept: their nodes go back to the heap.
-    static constexpr unsigned most_full = 1'024;
+    /// Of a size's full magazines no more are kept than hold so many bytes; further nodes go back to the heap.
+    static constexpr std::size_t most_kept = std::size_t{4} << 20U;
 
     futex_lock lock;
     magazine* full[node_sizes] = {};
@@ -72,7 +73,7 @@ struct GCD_VISIBLE node_depot {
         return taken;
     }
     bool give_full(unsigned size_class, magazine* given) noexcept {
-        if (full_count[size_class] == most_full) return false;
+        if (full_count[size_class] >= most_kept / magazine::capacity / node_size[size_class]) return false;
         given->next = full[size_class];
         full[size_class] = given;
         ++full_count[size_class];
@@ -88,9 +89,11 @@ struct GCD_VISIBLE node_depot {
         empty[size_class] = given;
     }
 
-    /// Nodes for a whole magazine, one after the other; null if the region is used up.
-    char* take_fresh(std::size_t size) noexcept {
-        const std::size_t wanted = size * magazine::capacity;
+    /// Nodes for a whole magazine, one after the other; null if the region is used up. Half of it is for work alone,
+    /// of which more is on its way between threads than of lanes.
+    char* take_fresh(unsigned size_class) noexcept {
+        const std::size_t wanted = node_size[size_class] * magazine::capacity;
+        const std::size_t open = size_class + 1 == node_sizes ? region_size / 2 : region_size;
         char* start = region.load(std::memory_order_relaxed);
         if (start == nullptr) {
             void* mapped = ::mmap(nullptr, region_size, PROT_READ | PROT_WRITE,
@@ -99,7 +102,7 @@ struct GCD_VISIBLE node_depot {
             start = static_cast<char*>(mapped);
             region.store(start, std::memory_order_release);
         }
-        if (region_size - region_used < wanted) return nullptr;
+        if (region_used + wanted > open) return nullptr;
         char* fresh = start + region_used;
         region_used += wanted;
         return fresh;
@@ -175,16 +178,30 @@ GCD_HIDDEN inline bool is_main_thread() noexcept {
     return state != nullptr ? state->as_worker : nullptr;
 }
 
-/// Work nodes.
+/// Has the cache line brought here from where it was written last, while this thread goes on.
+[[gnu::always_inline]] inline void fetch_for_writing(const void* line) noexcept {
+#if defined(__x86_64__)
+    // Without -mprfchw compilers ask for a line to be read, and the first write would have to ask again. What doesn't
+    // know the instruction takes it for a nop.
+    __asm__ volatile("prefetchw %0" : : "m"(*static_cast<const char*>(line)));
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
+/// Of work nodes and lanes.
 struct GCD_HIDDEN memory {
     [[gnu::always_inline]] static void* allocate(std::size_t size) {
         const unsigned size_class = class_of(size);
         if (size_class == node_sizes) return ::operator new(size);
         thread_state* state = this_thread();
         magazine* from = state != nullptr ? state->loaded[size_class] : nullptr;
-        if (from != nullptr && from->count != 0) [[likely]]
-            return from->nodes[--from->count];
-        return refill(state, size_class);
+        if (from == nullptr || from->count == 0) [[unlikely]]
+            return refill(state, size_class);
+        void* taken = from->nodes[--from->count];
+        // Another thread has mostly had it last, and a locked instruction waits for the writes before it.
+        if (from->count >= look_ahead) fetch_for_writing(from->nodes[from->count - look_ahead]);
+        return taken;
     }
 
     [[gnu::always_inline]] static void deallocate(void* pointer, std::size_t size) noexcept {
@@ -203,13 +220,16 @@ struct GCD_HIDDEN memory {
     }
 
 private:
+    static constexpr unsigned look_ahead = 4;
+
     static constexpr unsigned class_of(std::size_t size) noexcept {
-        if (!nodes_are_cached || size > 2 * node_size) return node_sizes;
-        return size <= node_size ? 0 : 1;
+        unsigned size_class = 0;
+        while (size_class != node_sizes && (!nodes_are_cached || size > node_size[size_class])) ++size_class;
+        return size_class;
     }
 
     [[gnu::noinline]] static void* refill(thread_state* state, unsigned size_class) {
-        const std::size_t size = node_size << size_class;
+        const std::size_t size = node_size[size_class];
         if (state == nullptr) return ::operator new(size);
         magazine*& loaded = state->loaded[size_class];
         std::swap(loaded, state->spare[size_class]);
@@ -222,7 +242,7 @@ private:
                     depot.give_empty(size_class, loaded);
                     loaded = full;
                 } else {
-                    fresh = depot.take_fresh(size);
+                    fresh = depot.take_fresh(size_class);
                 }
             }
             if (fresh != nullptr)
@@ -265,7 +285,7 @@ private:
     /// On a thread whose state is gone; there is one at a time at most, the main thread in its static destructors.
     static void put_aside_late(void* pointer) noexcept {
         static constinit std::atomic<void*> aside{nullptr};
-        ::operator delete(aside.exchange(pointer, std::memory_order_acq_rel));
+        depot.to_heap(aside.exchange(pointer, std::memory_order_acq_rel));
     }
 };
 

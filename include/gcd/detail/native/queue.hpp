@@ -49,30 +49,40 @@ GCD_HIDDEN inline void adopt_lane(lane* inherited, const char* what) {
     if (queue_object* target = inherited->target.load(std::memory_order_relaxed)) adopt_lane(as_lane(target), what);
     if ((inherited->state.load(std::memory_order_relaxed) & work_under_way) != 0 || !inherited->seems_empty())
         throw_busy_parent(what);
-    inherited->home = &the_pool();
-    inherited->native = inherited->home;
+    inherited->native = &the_pool();
     inherited->generation.store(fork_generation.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
 // --- life ---------------------------------------------------------------------------------------------------------
 
-GCD_HIDDEN inline void retain(queue_object* queue) noexcept { queue->handles.fetch_add(1, std::memory_order_relaxed); }
+/// Queues of the system are never destroyed, so that nobody counts their handles.
+[[gnu::always_inline]] inline bool is_everlasting(const queue_object* queue) noexcept {
+    return queue->kind == object_kind::global_queue || queue->kind == object_kind::main_queue;
+}
+
+GCD_HIDDEN inline void retain(queue_object* queue) noexcept {
+    if (!is_everlasting(queue)) queue->handles.fetch_add(1, std::memory_order_relaxed);
+}
 
 /// The last handle lets pending work run: it resumes and activates. In the child of a fork it leaves what the parent had
 /// under way alone. Nobody else has a handle now, so that what its lock guards is this thread's.
 GCD_HIDDEN inline void release(queue_object* queue) noexcept {
-    if (queue->handles.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (is_everlasting(queue)) return;
+    // With the only one nobody else is there to change the count.
+    if (queue->handles.load(std::memory_order_acquire) != 1 &&
+        queue->handles.fetch_sub(1, std::memory_order_acq_rel) != 1)
+        return;
     if (is_inherited(queue)) return;
-    if (queue->inactive.load(std::memory_order_relaxed) || queue->suspensions != 0) {
-        queue->suspensions = 0;
-        queue->inactive.store(false, std::memory_order_release);
-        unblock(as_lane(queue), lane::suspended | lane::inactive_bit);
-    }
     lane* of = as_lane(queue);
     // Without other owners, and with nothing under way, nobody can come to this lane any more.
     if (of->keeps.load(std::memory_order_acquire) == 1 && of->state.load(std::memory_order_acquire) == lane::kept &&
         of->seems_empty())
         return destroy(of);
+    if (queue->inactive.load(std::memory_order_relaxed) || queue->suspensions != 0) {
+        queue->suspensions = 0;
+        queue->inactive.store(false, std::memory_order_release);
+        unblock(of, lane::suspended | lane::inactive_bit);
+    }
     let_go(queue);
 }
 
@@ -98,7 +108,7 @@ GCD_HIDDEN inline queue_object* queue_create(const queue_config& config) {
     return made;
 }
 
-/// The queues that nobody makes: made at their first use, and never destroyed.
+/// The queues that nobody makes: made at their first use.
 struct GCD_VISIBLE system_queues {
     std::atomic<lane*> by_level[levels] = {};
     std::atomic<lane*> main{nullptr};
@@ -117,7 +127,6 @@ GCD_HIDDEN inline queue_object* system_queue(std::atomic<lane*>& place, object_k
             delete made;
     }
     if (is_inherited(known)) adopt_lane(known, "gcd::queue");
-    retain(known);
     return known;
 }
 
@@ -182,7 +191,7 @@ template <class Object> struct in_use {
     lane* onto = as_lane(item->queue);
     const unsigned level = level_of(onto->qos);
     if (onto->kind == object_kind::global_queue)
-        onto->home->of_level(level).submit_item(item, level);
+        onto->home().of_level(level).submit_item(item, level);
     else
         push_item(onto, item, level);
 }

@@ -34,7 +34,8 @@ namespace gcd::inline GCD_ABI::detail::native {
 /// Becomes a reader of a concurrent lane on which nothing but readers is under way.
 [[gnu::always_inline]] inline bool try_read(lane* of) noexcept {
     if (!of->items.seems_empty()) return false;
-    std::uint64_t seen = of->state.load(std::memory_order_relaxed);
+    // Mostly there is no other: a guess is cheaper than a load that has to wait for the last change to have come through.
+    std::uint64_t seen = lane::kept;
     while ((seen & ~std::uint64_t{lane::readers_mask}) == lane::kept)
         if (of->state.compare_exchange_weak(seen, seen + lane::one_reader, std::memory_order_seq_cst,
                                             std::memory_order_relaxed))
@@ -181,7 +182,7 @@ struct call_on_main : work {
 
 GCD_HIDDEN inline void sync_on_main(lane* of, call& body, bool alone, const give_up* ask) {
     // The caller is asked on its own thread only.
-    body.fill(of, alone, innermost_frame, nullptr);
+    body.fill_unmarked(of, alone, innermost_frame, nullptr);
     auto* node = new call_on_main{body, alone && of->concurrent};
     node->queue = of;
     push(of, node, level_of(of->qos));
@@ -210,7 +211,7 @@ GCD_HIDDEN inline bool sync_outwards(lane* of, const sync_request& request) {
     frame* caller = innermost_frame;
     const give_up* ask = current_interruption();
     if (onto->kind == object_kind::global_queue) {
-        body.fill(onto, false, caller, ask);
+        body.fill_unmarked(onto, false, caller, ask);
         return body.run(&body);
     }
     const sync_request request{onto, body, barrier, what, ask};
@@ -222,7 +223,7 @@ GCD_HIDDEN inline bool sync_outwards(lane* of, const sync_request& request) {
         }
         const bool taken = take_turn(onto, alone, level_of(onto->qos), request);
         const turn held{taken ? onto : nullptr, alone};
-        body.fill(onto, barrier, caller, ask);
+        body.fill_unmarked(onto, barrier, caller, ask);
         if (!taken) return body.run(&body);
         if (sync_outwards(onto, request)) return;
     }
@@ -247,7 +248,7 @@ GCD_HIDDEN inline bool sync_outwards(lane* of, const sync_request& request) {
     if (!(alone ? try_take(onto) : try_read(onto))) [[unlikely]]
         return sync_slowly(onto, body, barrier, what);
     frame* caller = innermost_frame;
-    body.fill(onto, barrier, caller, caller != nullptr ? caller->interruption : nullptr);
+    body.fill_unmarked(onto, barrier, caller, caller != nullptr ? caller->interruption : nullptr);
     if (onto->target.load(std::memory_order_seq_cst) != nullptr) [[unlikely]] {
         if (!sync_through_target(onto, body, barrier, what)) sync_slowly(onto, body, barrier, what);
         return;

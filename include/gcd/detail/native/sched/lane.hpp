@@ -49,11 +49,14 @@ struct GCD_VISIBLE lane : queue_object {
         readers_mask = ~std::uint64_t{0} << 32U,
     };
 
-    pool* home;
-    /// Its items; a workloop has `by_level` instead.
-    work_list items;
+    /// A workloop's items, instead of `items`.
     std::unique_ptr<work_list[]> by_level;
-    char apart_from_items[64];
+    /// Owners: all handles together, lanes whose target it is, work that will be submitted later.
+    std::atomic<long> keeps{1};
+    /// What is above is mostly read, the list's tail is the producers', its head and what is below the consumer's: each
+    /// on cache lines of its own.
+    char apart_from_queue[64 - (sizeof(queue_object) + 2 * sizeof(void*)) % 64];
+    work_list items;
 
     /// The lane's word. Every change is a read-modify-write; those that publish or hand over are at least release,
     /// those that take over at least acquire.
@@ -74,17 +77,19 @@ struct GCD_VISIBLE lane : queue_object {
     /// - `kept`: cleared with the last owner. Whoever makes a change that leaves neither it nor any of token, sync,
     ///   readers and dirty lists frees the lane; only one change can do that.
     std::atomic<std::uint64_t> state;
-    /// Owners: all handles together, lanes whose target it is, work that will be submitted later.
-    std::atomic<long> keeps{1};
     lane_token token;
 
     lane(object_kind of, std::string_view name, bool may_run_side_by_side, pool& from, std::uint64_t first_state = kept)
-        : queue_object{of, name, may_run_side_by_side}, home{&from}, state{first_state},
+        : queue_object{of, name, may_run_side_by_side}, state{first_state},
           token{{.fn = nullptr, .kind = work_kind::token}, this} {
         native = &from;
         if (of == object_kind::workloop) by_level.reset(new work_list[levels]);
     }
 
+    static void* operator new(std::size_t) { return memory::allocate(sizeof(lane)); }
+    static void operator delete(void* pointer) noexcept { memory::deallocate(pointer, sizeof(lane)); }
+
+    [[nodiscard]] pool& home() const noexcept { return *static_cast<pool*>(native); }
     work_list& list_of(unsigned level) noexcept { return by_level != nullptr ? by_level[level] : items; }
     std::uint64_t dirty_bit(unsigned level) const noexcept { return by_level != nullptr ? dirty << level : dirty; }
     [[nodiscard]] bool seems_empty() const noexcept {
@@ -157,7 +162,7 @@ GCD_HIDDEN inline void schedule(lane* ready) {
     ready->token.queue = target;
     if (target == nullptr) {
         const unsigned level = pool_level(ready);
-        ready->home->of_level(level).submit_ready(&ready->token, level);
+        ready->home().of_level(level).submit_ready(&ready->token, level);
     } else {
         push(target, &ready->token, level_of(ready->qos));
     }

@@ -230,6 +230,9 @@ struct GCD_VISIBLE pool {
     /// take, cleared (seq_cst) by the monitor, which then looks at everything once more.
     std::atomic<std::uint32_t> monitor_armed{0};
     bool monitor_started = false; ///< under the lock
+    /// A thread was needed that the system didn't give, or that a thread of a lower level must not start, as threads
+    /// begin as nice as who starts them. Set before the monitor is armed, cleared by the monitor (both seq_cst).
+    std::atomic<bool> start_wanted{false};
 
 private:
     pool(pool* above, int how_nice, std::atomic<unsigned>* shared_limit) noexcept
@@ -256,7 +259,9 @@ private:
 
     void wake_monitor() noexcept;
     void wake_one(bool beyond_limit) noexcept;
+    [[nodiscard]] bool may_start_threads() const noexcept;
     bool start_thread() noexcept;
+    void start_monitor() noexcept;
     worker* free_worker() noexcept;
 
     void learn(worker& self) noexcept;

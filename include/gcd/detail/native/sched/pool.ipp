@@ -260,14 +260,15 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
         if (!beyond_limit && (searching(seen) != 0 || running(seen) >= width())) return;
         woken = first_parked;
         if (woken == nullptr) {
-            failed = threads < most_threads && !start_thread();
+            failed = threads < most_threads && (!may_start_threads() || !start_thread());
+            if (failed) start_wanted.store(true, std::memory_order_seq_cst);
         } else {
             first_parked = woken->next_parked;
             woken->is_parked = false;
             status.fetch_add(one_running + one_searching - one_parked, std::memory_order_seq_cst);
         }
     }
-    // The system has no thread to give now: the monitor asks again, and for those who have relied on this one.
+    // No thread can be had now, or not from here: the monitor asks again, and for those who have relied on this one.
     if (failed) arm_monitor();
     if (woken == nullptr) return;
     woken->wake.store(1, std::memory_order_release);
@@ -371,6 +372,12 @@ inline worker* pool::free_worker() noexcept {
     return fresh;
 }
 
+/// False on a worker that is nicer than this pool's threads are to be.
+inline bool pool::may_start_threads() const noexcept {
+    const worker* here = this_worker();
+    return here == nullptr || here->owner->nice <= nice;
+}
+
 /// Under the lock. The thread begins as a searching one.
 inline bool pool::start_thread() noexcept {
     worker* free = free_worker();
@@ -441,15 +448,18 @@ inline bool pool::run_guest(worker& self) {
 
 // --- the monitor --------------------------------------------------------------------------------------------------
 
+/// Under the lock. If the system has no thread to give, whoever needs the monitor next tries again.
+inline void pool::start_monitor() noexcept {
+    if (monitor_started) return;
+    monitor_started = pool_threads::start(&pool_threads::watch, this) == 0;
+    if (!monitor_started) monitor_armed.store(0, std::memory_order_seq_cst);
+}
+
 [[gnu::noinline]] inline void pool::wake_monitor() noexcept {
     if (monitor_armed.exchange(1, std::memory_order_seq_cst) == 1) return;
     {
         const std::lock_guard hold{lock};
-        if (!monitor_started) {
-            monitor_started = pool_threads::start(&pool_threads::watch, this) == 0;
-            if (!monitor_started) monitor_armed.store(0, std::memory_order_seq_cst);
-            return;
-        }
+        start_monitor();
     }
     sys::futex_wake(&monitor_armed, 1);
 }
@@ -496,6 +506,7 @@ inline void pool::monitor() {
             if (has_work()) monitor_armed.store(1, std::memory_order_seq_cst);
             continue;
         }
+        if (start_wanted.exchange(false, std::memory_order_seq_cst)) wake_one(false);
         const std::uint64_t seen = status.load(std::memory_order_seq_cst);
         const unsigned allowed = width();
         const unsigned count = made.load(std::memory_order_acquire);
@@ -545,9 +556,16 @@ inline void pool::monitor() {
     if (known != nullptr) return *known;
     pool& above = level + 1 == level_default ? *this : lower_pool(level + 1);
     auto* fresh = new pool{above, niceness[level]};
-    if (lower[level].compare_exchange_strong(known, fresh, std::memory_order_acq_rel)) return *fresh;
-    delete fresh;
-    return *known;
+    if (!lower[level].compare_exchange_strong(known, fresh, std::memory_order_acq_rel)) {
+        delete fresh;
+        return *known;
+    }
+    // While a thread is at hand that isn't nicer: the monitors start the threads that those of lower levels can't.
+    for (pool* each : {&above, fresh}) {
+        const std::lock_guard hold{each->lock};
+        each->start_monitor();
+    }
+    return *fresh;
 }
 
 GCD_HIDDEN inline void forget_pool() noexcept;

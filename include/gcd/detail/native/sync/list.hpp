@@ -66,6 +66,8 @@ public:
 
 private:
     Atomic<Node*> tail_{nullptr};
+    /// The consumer moves the head with each node, which must not take the tail's cache line from the producers.
+    char apart_[64 - sizeof(Node*)];
     Atomic<Node*> head_{nullptr};
 };
 
