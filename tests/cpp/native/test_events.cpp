@@ -19,6 +19,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace std::chrono_literals;
@@ -47,6 +48,10 @@ public:
 private:
     std::int64_t by_;
 };
+
+bool event_thread_ends() {
+    return await([] { return the_loop().look().threads == 0; }, 60s);
+}
 
 void clear(int fd) {
     std::uint64_t count = 0;
@@ -212,8 +217,7 @@ TEST_CASE("timers armed and cancelled in great number leave nothing behind", "[t
 }
 
 TEST_CASE("the event thread is there while somebody waits, and ends some time after", "[timer]") {
-    const auto ends = [] { return await([] { return the_loop().look().threads == 0; }, 60s); };
-    REQUIRE(ends());
+    REQUIRE(event_thread_ends());
     const gcd::queue queue{"timer"};
     {
         const timer far{gcd::timer_event{.interval = 1h, .repeating = false}, queue, [] {}};
@@ -221,11 +225,34 @@ TEST_CASE("the event thread is there while somebody waits, and ends some time af
         far->start();
         CHECK(the_loop().look().threads != 0);
     }
-    CHECK(ends());
+    CHECK(event_thread_ends());
     gcd_test::signal fired;
     queue.after(1ms, [&] { fired.set(); });
     CHECK(fired.wait());
     CHECK(the_loop().look().threads != 0);
+}
+
+TEST_CASE("an event thread that an item of a lower level asks for is no nicer than the usual ones", "[timer][qos]") {
+    const int usual = ::getpriority(PRIO_PROCESS, 0);
+    REQUIRE(event_thread_ends());
+    const gcd::queue queue{"timer"};
+    gcd_test::signal fired;
+    int seen = -100;
+    gcd::queue::global_queue(gcd::qos::background).run_async([&] {
+        queue.after(1ms, [&] {
+            seen = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)));
+            fired.set();
+        });
+    });
+    REQUIRE(fired.wait());
+    CHECK(seen == usual);
+    gcd_test::signal again;
+    queue.after(1ms, [&] {
+        seen = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)));
+        again.set();
+    });
+    REQUIRE(again.wait());
+    CHECK(seen == usual);
 }
 
 TEST_CASE("in the child of a fork timers and descriptors are the child's own", "[fork]") {

@@ -125,8 +125,21 @@ inline void event_loop::need_thread() {
         return;
     // Also tells the thread when it may end.
     if (line_of(clock::uptime).timer.get() < 0) open(clock::uptime);
+    // It may run items of the usual level, so that it must not begin as nice as a worker of a lower one.
+    if (!the_pool().may_start_threads())
+        return the_pool().send_monitor(+[]() noexcept { the_loop().start_for_others(); });
     if (const int error = pool_threads::start(&body, this); error != 0) throw_errno(error, "gcd: pthread_create");
     ++threads_;
+}
+
+/// On the monitor's thread. If the system has no thread to give, it is asked again.
+inline void event_loop::start_for_others() noexcept {
+    const std::lock_guard hold{lock_};
+    if (threads_ != 0 || !somebody_waits()) return;
+    if (pool_threads::start(&body, this) == 0)
+        ++threads_;
+    else
+        the_pool().send_monitor(+[]() noexcept { the_loop().start_for_others(); });
 }
 
 /// Another one to sleep while this one runs items. If there can't be one, it leaves them to the pool.

@@ -171,6 +171,16 @@ struct GCD_VISIBLE pool {
     /// one of them has made.
     bool run_guest(worker& self);
 
+    // --- threads of others ----------------------------------------------------------------------------------------
+
+    /// False on a worker that is nicer than this pool's threads are to be: a thread begins as nice as who starts it.
+    [[nodiscard]] bool may_start_threads() const noexcept;
+    /// Has the monitor, which is as nice as it should be, call a function soon. It may be called once for several requests.
+    void send_monitor(void (*what)() noexcept) noexcept {
+        errand.store(what, std::memory_order_seq_cst);
+        arm_monitor();
+    }
+
     // --- a worker's life, in pool.ipp -----------------------------------------------------------------------------
 
     void run(worker& self);
@@ -233,6 +243,8 @@ struct GCD_VISIBLE pool {
     /// A thread was needed that the system didn't give, or that a thread of a lower level must not start, as threads
     /// begin as nice as who starts them. Set before the monitor is armed, cleared by the monitor (both seq_cst).
     std::atomic<bool> start_wanted{false};
+    /// What the monitor is to call, or null. As above.
+    std::atomic<void (*)() noexcept> errand{nullptr};
 
 private:
     pool(pool* above, int how_nice, std::atomic<unsigned>* shared_limit) noexcept
@@ -259,7 +271,6 @@ private:
 
     void wake_monitor() noexcept;
     void wake_one(bool beyond_limit) noexcept;
-    [[nodiscard]] bool may_start_threads() const noexcept;
     bool start_thread() noexcept;
     void start_monitor() noexcept;
     worker* free_worker() noexcept;

@@ -372,7 +372,6 @@ inline worker* pool::free_worker() noexcept {
     return fresh;
 }
 
-/// False on a worker that is nicer than this pool's threads are to be.
 inline bool pool::may_start_threads() const noexcept {
     const worker* here = this_worker();
     return here == nullptr || here->owner->nice <= nice;
@@ -500,10 +499,12 @@ inline void pool::monitor() {
         const timespec until = to_timespec(read_clock(CLOCK_MONOTONIC) + monitor_tick);
         std::atomic<std::uint32_t> nobody{0};
         sys::futex_wait(nobody, 0, &until);
+        if (auto* const what = errand.exchange(nullptr, std::memory_order_seq_cst)) what();
         if (!has_work()) {
             surplus.store(0, std::memory_order_relaxed);
             monitor_armed.store(0, std::memory_order_seq_cst);
-            if (has_work()) monitor_armed.store(1, std::memory_order_seq_cst);
+            if (has_work() || errand.load(std::memory_order_seq_cst) != nullptr)
+                monitor_armed.store(1, std::memory_order_seq_cst);
             continue;
         }
         if (start_wanted.exchange(false, std::memory_order_seq_cst)) wake_one(false);
