@@ -113,13 +113,16 @@ public:
 private:
     explicit source(detail::ref<detail::source_object> object) noexcept : object_{std::move(object)} {}
 
+    /// Around the callable itself, so that a small one needs no memory of its own.
     template <class F> static event_handler as_event_handler(F&& handler) {
-        if constexpr (std::invocable<std::decay_t<F>&, data_type>)
-            return [call = detail::to_function<data_type>(std::forward<F>(handler))](std::uint64_t raw) {
-                call(Event::to_data(raw));
-            };
+        using plain = std::decay_t<F>;
+        detail::require_callable(handler, "gcd: the handler is empty");
+        if constexpr (std::invocable<plain&, data_type>)
+            return detail::to_function<std::uint64_t>(
+                [call = plain(std::forward<F>(handler))](std::uint64_t raw) mutable { call(Event::to_data(raw)); });
         else
-            return [call = detail::to_function<>(std::forward<F>(handler))](std::uint64_t) { call(); };
+            return detail::to_function<std::uint64_t>(
+                [call = plain(std::forward<F>(handler))](std::uint64_t) mutable { call(); });
     }
 
     detail::ref<detail::source_object> object_;

@@ -13,6 +13,7 @@
 #include <gcd/detail/work.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <new>
 
@@ -38,9 +39,12 @@ struct delayed : timed {
     }
 };
 
-/// As late as libdispatch allows itself to be: a tenth of the time, within a millisecond and a minute.
+/// As late as libdispatch allows itself to be: a tenth of the time, within a millisecond and a minute. Rounded down to
+/// its first digits, so that many who wait for one time, each a little shorter than the one before, give one last moment.
 GCD_HIDDEN inline std::int64_t leeway_of_delay(std::int64_t delay) noexcept {
-    return std::clamp(delay / 10, std::int64_t{1'000'000}, std::int64_t{60'000'000'000});
+    const auto leeway =
+        static_cast<std::uint64_t>(std::clamp(delay / 10, std::int64_t{1'000'000}, std::int64_t{60'000'000'000}));
+    return static_cast<std::int64_t>(leeway & (~std::uint64_t{0} << (std::bit_width(leeway) - 3)));
 }
 
 GCD_HIDDEN inline void queue_after(queue_object* queue, std::uint64_t when, work* item) {
