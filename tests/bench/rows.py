@@ -23,6 +23,7 @@ COLUMNS = [
     ("bench_rows_native", "gcd native"),
     ("bench_rows_tbb", "oneTBB"),
     ("bench_rows_asio", "asio"),
+    ("bench_rows_plain", "plain loop"),
 ]
 # What is compared, and with what: each of ours has a mean, the last one that is there a column of ratios.
 BASE = "libdispatch"
@@ -57,6 +58,9 @@ ROWS = [
     ("afters_one_deadline", 1),
     ("timer_lateness", 1),
     ("pipe_echo", 1),
+    ("pipe_read", 1),
+    ("file_read", 1),
+    ("file_write", 1),
 ]
 
 

@@ -3,14 +3,19 @@
 /// The rows on libdispatch's own C functions, as one would write them by hand.
 
 #include "event_rows.hpp"
+#include "io_rows.hpp"
 #include "rows.hpp"
 
+#include <gcd/detail/system/block.hpp>
 #include <gcd/detail/system/dispatch.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -42,6 +47,25 @@ template <class F> void run_boxed(void* context) {
 }
 
 template <class F> void run_borrowed(void* context) { (*static_cast<F*>(context))(); }
+
+/// The context of the blocks of one channel. On the stack, so that it is never the blocks' to delete.
+struct transfer {
+    std::atomic<long> count{1'000'000};
+    handle done{c::semaphore_create(0)};
+    std::size_t total = 0;
+    std::size_t left = 0;
+
+    static void ended(transfer*, int) {}
+    static void chunk(transfer* self, bool last, void* data, int) {
+        if (data != nullptr) self->total += c::data_size(data);
+        if (last) c::semaphore_signal(self->done.get());
+    }
+    static void rest(transfer* self, bool last, void* data, int) {
+        if (!last) return;
+        if (data != nullptr) self->total -= c::data_size(data);
+        if (--self->left == 0) c::semaphore_signal(self->done.get());
+    }
+};
 
 struct api {
     using queue = handle;
@@ -107,10 +131,36 @@ struct api {
         const std::chrono::nanoseconds delay = due - std::chrono::steady_clock::now();
         c::after(c::time(0, delay.count()), on.get(), boxed(std::forward<F>(body)), &run_boxed<std::decay_t<F>>);
     }
+
+    template <auto Body> using block = gcd::detail::system::block<Body>;
+
+    static std::size_t read_to_end(int fd) {
+        const queue on = serial();
+        transfer state;
+        block<&transfer::ended> ended{&state};
+        block<&transfer::chunk> chunk{&state};
+        const handle channel{c::io_create(false, fd, on.get(), ended.get())};
+        c::io_read(channel.get(), 0, SIZE_MAX, on.get(), chunk.get());
+        c::semaphore_wait(state.done.get(), forever);
+        return state.total;
+    }
+    static std::size_t write(int fd, const std::vector<std::byte>& bytes, std::size_t times) {
+        const queue on = serial();
+        transfer state;
+        state.total = bytes.size() * times;
+        state.left = times;
+        block<&transfer::ended> ended{&state};
+        block<&transfer::rest> rest{&state};
+        const handle piece{c::data_create(bytes.data(), bytes.size())};
+        const handle channel{c::io_create(false, fd, on.get(), ended.get())};
+        for (std::size_t i = 0; i != times; ++i) c::io_write(channel.get(), 0, piece.get(), on.get(), rest.get());
+        c::semaphore_wait(state.done.get(), forever);
+        return state.total;
+    }
 };
 
 } // namespace
 
 int main(int argc, char** argv) {
-    return bench::run(argc, argv, {bench::rows<api>::table, bench::event_rows<api>::table});
+    return bench::run(argc, argv, {bench::rows<api>::table, bench::event_rows<api>::table, bench::io_rows<api>::table});
 }

@@ -4,12 +4,15 @@
 /// own.
 
 #include "event_rows.hpp"
+#include "io_rows.hpp"
 #include "rows.hpp"
 
 #include <gcd/gcd.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -50,10 +53,39 @@ struct api {
     template <class F> static void after(const queue& on, std::chrono::steady_clock::time_point due, F&& body) {
         on.after(due, std::forward<F>(body));
     }
+
+    static std::size_t read_to_end(int fd) {
+        const queue on = serial();
+        const semaphore done{0};
+        std::size_t total = 0;
+        const gcd::io_channel channel{fd, gcd::io_type::stream, &on};
+        channel.read(gcd::io_channel::unlimited, [&](bool last, const gcd::data& chunk, int) {
+            total += chunk.size();
+            if (last) done.signal();
+        });
+        done.wait();
+        return total;
+    }
+    static std::size_t write(int fd, const std::vector<std::byte>& bytes, std::size_t times) {
+        const queue on = serial();
+        const semaphore done{0};
+        std::size_t total = 0;
+        std::size_t left = times;
+        const gcd::data piece{bytes, on, [] {}};
+        const gcd::io_channel channel{fd, gcd::io_type::stream, &on};
+        for (std::size_t i = 0; i != times; ++i)
+            channel.write(piece, [&](bool last, const gcd::data& rest, int) {
+                if (!last) return;
+                total += bytes.size() - rest.size();
+                if (--left == 0) done.signal();
+            });
+        done.wait();
+        return total;
+    }
 };
 
 } // namespace
 
 int main(int argc, char** argv) {
-    return bench::run(argc, argv, {bench::rows<api>::table, bench::event_rows<api>::table});
+    return bench::run(argc, argv, {bench::rows<api>::table, bench::event_rows<api>::table, bench::io_rows<api>::table});
 }

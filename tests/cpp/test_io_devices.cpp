@@ -147,6 +147,28 @@ TEST_CASE("reads and writes on many pipes at once don't mix", "[io][pipe]") {
 }
 
 #ifdef __linux__
+TEST_CASE("on a serial queue handlers of reads come in the order of the reads", "[io][pipe]") {
+    gcd_test::pipe ends;
+    const gcd::queue queue{"handlers"};
+    const std::string content = pattern(60'000);
+    const io_channel channel{ends.read.get(), io_type::stream, &queue};
+    channel.set_low_water(1);
+    channel.set_high_water(1'000);
+    std::string received;
+    gcd_test::latch all{20};
+    {
+        const gcd::suspension pause = queue.suspended();
+        for (int i = 0; i != 20; ++i)
+            channel.read(3'000, [&](bool done, const data& chunk, int) {
+                received += gcd_test::text(chunk);
+                if (done) all.count_down();
+            });
+        write_all(ends.write.get(), content);
+    }
+    REQUIRE(all.wait());
+    CHECK(received == content);
+}
+
 TEST_CASE("a handler that is behind holds the reading up, not the memory", "[io][pipe]") {
     const gcd_test::pipe ends;
     const gcd::queue queue{"behind"};

@@ -11,6 +11,7 @@
 /// and the descriptor was given back.
 
 #include <gcd/config.hpp>
+#include <gcd/detail/held.hpp>
 #include <gcd/detail/io/device.hpp>
 #include <gcd/detail/io/engine.hpp>
 #include <gcd/detail/io/job.hpp>
@@ -99,6 +100,7 @@ struct channel_request {
     bool greedy = false; ///< a read that takes what there is
     data_object* bytes = nullptr;
     work* item = nullptr;
+    std::unique_ptr<io_operation> operation; ///< for a device, until it starts
 
     channel_request(step kind, channel_object* of, queue_object* on)
         : what{kind}, channel{kept<channel_object>::another(of)}, queue{on} {}
@@ -176,6 +178,7 @@ struct barrier_work final : work {
 };
 
 GCD_HIDDEN inline void call_handler(channel_request* of, bool done, data_object* chunk, int error) noexcept {
+    const handler_frame inside{of->queue.get()};
     try {
         // The last call takes the callable with it, so that what it holds ends on its queue too.
         if (done)
@@ -202,18 +205,10 @@ GCD_HIDDEN inline void end_request(channel_request* of) noexcept {
 GCD_HIDDEN inline void start_on_device(io_device& on, channel_request* request) {
     switch (request->what) {
     case step::read:
-    case step::write: {
-        io_job job;
-        job.write = request->what == step::write;
-        job.length = !job.write ? request->length : request->bytes != nullptr ? data_size(request->bytes) : 0;
-        job.greedy = request->greedy;
-        job.offset = request->offset;
-        job.bytes = request->bytes;
-        auto shared = kept<channel_request>::another(request);
-        on.submit(shared.get(), request->queue.get(), job);
-        static_cast<void>(shared.give_up());
+    case step::write:
+        static_cast<void>(kept<channel_request>::another(request).give_up());
+        on.start(std::move(request->operation));
         break;
-    }
     case step::high_water: on.marks.set_high(request->length); break;
     case step::low_water: on.marks.set_low(request->length); break;
     // What has reached the low mark is handed over at once, so that only a strict interval adds to that.

@@ -13,6 +13,8 @@
 #include <gcd/detail/posix/lent_fd.hpp>
 #include <gcd/detail/types.hpp>
 
+#include <memory>
+
 #if GCD_OS_LINUX
 
 #include <gcd/detail/io/operation.hpp>
@@ -23,7 +25,6 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
-#include <memory>
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
 
@@ -46,12 +47,19 @@ public:
 
     io_marks marks; ///< for the operations that come after
 
-    void submit(channel_request* request, queue_object* handlers, const io_job& job) {
+    /// From any thread.
+    [[nodiscard]] std::unique_ptr<io_operation> make(channel_request* request, queue_object* handlers,
+                                                     const io_job& job) const {
         std::int64_t place = 0;
         if (random_ && __builtin_add_overflow(start_, job.offset, &place))
             place = std::numeric_limits<std::int64_t>::max();
-        auto operation = std::make_unique<io_operation>(request, handlers, marks, job, place);
-        unsigned number = may_wait_ && job.write && !random_ ? 1 : 0;
+        return std::make_unique<io_operation>(request, handlers, job, place);
+    }
+
+    /// The operation's request has a count for it now.
+    void start(std::unique_ptr<io_operation> operation) {
+        operation->set_marks(marks);
+        unsigned number = may_wait_ && !operation->reads() && !random_ ? 1 : 0;
         if (random_) {
             // Made before the row names it: what was promised to a side can't fail any more.
             if (made_ != shared_row::most_sides && shared_.busy() == made_) make_side(made_++);
@@ -114,12 +122,16 @@ private:
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
 
-/// Not needed there.
+/// Neither is needed there.
+class io_operation {};
 class io_device {
 public:
     io_device(const lent_fd&, channel_type, queue_object*) {}
     io_marks marks;
-    void submit(channel_request*, queue_object*, const io_job&) {}
+    [[nodiscard]] std::unique_ptr<io_operation> make(channel_request*, queue_object*, const io_job&) const {
+        return {};
+    }
+    void start(std::unique_ptr<io_operation>) {}
     void stop() noexcept {}
     void end(void*, void (*)(void*)) noexcept {}
 };

@@ -136,6 +136,19 @@ GCD_HIDDEN inline channel_object* channel_create(int fd, channel_type type, queu
     return make_channel(fd, type, on, given, std::move(cleanup), step::barrier, "gcd::io_channel");
 }
 
+/// For a device everything that a read or write needs is made beforehand.
+GCD_HIDDEN inline void prepare(channel_request* asked) {
+    const channel_object* channel = asked->channel.get();
+    if (!channel->device) return;
+    io_job job;
+    job.write = asked->what == step::write;
+    job.length = !job.write ? asked->length : asked->bytes != nullptr ? data_size(asked->bytes) : 0;
+    job.greedy = asked->greedy;
+    job.offset = asked->offset;
+    job.bytes = asked->bytes;
+    asked->operation = channel->device->make(asked, asked->queue.get(), job);
+}
+
 GCD_HIDDEN inline void request_read(channel_object* channel, std::int64_t offset, std::size_t length, queue_object* on,
                                     bool given, io_callback callback, bool greedy, const char* what) {
     queue_object* queue = handler_queue(channel, on, given, what);
@@ -146,6 +159,7 @@ GCD_HIDDEN inline void request_read(channel_object* channel, std::int64_t offset
     operation->offset = offset;
     operation->length = length;
     operation->greedy = greedy;
+    prepare(operation.get());
     request(std::move(operation), what);
 }
 
@@ -165,6 +179,7 @@ GCD_HIDDEN inline void channel_write(channel_object* channel, std::int64_t offse
     operation->callback = std::move(callback);
     operation->offset = offset;
     if (bytes != nullptr) retain(operation->bytes = bytes);
+    prepare(operation.get());
     request(std::move(operation), what);
 }
 

@@ -81,17 +81,18 @@ public:
     io_operation* next_in_line = nullptr; ///< of whatever list it stands in
 
     /// `place`: for transfer::at_offset.
-    io_operation(channel_request* request, queue_object* handlers, const io_marks& marks, const io_job& job,
-                 std::int64_t place)
-        : work{&call_next}, request_{request}, handlers_{handlers}, marks_{marks}, length_{job.length}, offset_{place},
-          reads_{!job.write}, greedy_{job.greedy} {
-        if (job.bytes == nullptr) return;
-        pieces_ = data_regions(job.bytes);
-        retain(all_ = job.bytes);
+    /// @throws std::invalid_argument if `handlers` has as many targets as there may be.
+    io_operation(channel_request* request, queue_object* handlers, const io_job& job, std::int64_t place)
+        : work{&call_next}, request_{request}, length_{job.length}, offset_{place}, reads_{!job.write},
+          greedy_{job.greedy} {
+        if (job.bytes != nullptr) pieces_ = data_regions(job.bytes);
+        calls_queue_ = serial_queue_before(handlers);
+        if (job.bytes != nullptr) retain(all_ = job.bytes);
     }
     io_operation(const io_operation&) = delete;
     io_operation& operator=(const io_operation&) = delete;
     ~io_operation() {
+        release(calls_queue_);
         if (all_ != nullptr) release(all_);
         if (timer_ != nullptr) release(timer_);
         for (std::size_t i = first_call_; i != calls_.size(); ++i)
@@ -108,6 +109,9 @@ public:
     [[nodiscard]] bool reads() const noexcept { return reads_; }
     /// Bytes that have been read or written.
     [[nodiscard]] std::size_t total() const noexcept { return total_; }
+
+    /// Once, before it goes to a side.
+    void set_marks(const io_marks& marks) noexcept { marks_ = marks; }
 
     /// On its side's queue, of which `go_on` is the turn. Others may be ahead.
     void begin(recurring_work* go_on, queue_object* on, read_room& room) {
@@ -313,7 +317,7 @@ private:
 
     /// With the lock.
     void send_calls() noexcept {
-        if (!std::exchange(on_the_way_, true)) submit_borrowed(handlers_, this);
+        if (!std::exchange(on_the_way_, true)) submit_borrowed(calls_queue_, this);
     }
 
     [[nodiscard]] std::size_t waiting_calls() {
@@ -327,7 +331,7 @@ private:
         return held_up_;
     }
 
-    /// On the handler's queue.
+    /// On the calls' queue.
     static void call_next(work* base, op what) noexcept {
         auto* self = static_cast<io_operation*>(base);
         data_object* chunk = nullptr;
@@ -363,8 +367,10 @@ private:
     }
 
     channel_request* const request_;
-    queue_object* const handlers_;
-    const io_marks marks_;
+    /// Serial, in front of the handler's, so that calls never overlap; and where this is serial too, they come in the order
+    /// of their operations, mostly.
+    queue_object* calls_queue_ = nullptr;
+    io_marks marks_;
     const std::size_t length_;
     const std::int64_t offset_;
     const bool reads_;

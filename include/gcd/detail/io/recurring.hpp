@@ -6,11 +6,20 @@
 
 #include <gcd/config.hpp>
 #include <gcd/detail/io/engine.hpp>
+#include <gcd/detail/types.hpp>
 #include <gcd/detail/work.hpp>
 
 #include <atomic>
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
+
+/// Makes a serial queue in front of another.
+GCD_HIDDEN inline queue_object* serial_queue_before(queue_object* target) {
+    queue_config config;
+    config.target = target;
+    config.has_target = true;
+    return queue_create(config);
+}
 
 /// Submits a node that isn't in a list; it leaves the list before it runs, so that it may be submitted again then.
 GCD_HIDDEN inline void submit_borrowed(queue_object* onto, work* node) noexcept {

@@ -96,7 +96,7 @@ class io_side {
 public:
     using function = void (*)(void* context);
 
-    io_side(const side_config& config, queue_object* target) : config_{config}, queue_{before(target)} {}
+    io_side(const side_config& config, queue_object* target) : config_{config}, queue_{serial_queue_before(target)} {}
     io_side(const io_side&) = delete;
     io_side& operator=(const io_side&) = delete;
     ~io_side() { release(queue_); }
@@ -129,13 +129,6 @@ private:
     /// looks are made: cheaper than to be told of it, and the other side may need this very processor.
     static constexpr std::size_t flowing = 16'384;
     static constexpr int looks = 20;
-
-    static queue_object* before(queue_object* target) {
-        queue_config config;
-        config.target = target;
-        config.has_target = true;
-        return queue_create(config);
-    }
 
     void take_arrivals() {
         operation_row arrived;

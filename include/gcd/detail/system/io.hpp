@@ -69,10 +69,7 @@ GCD_HIDDEN inline void engine_close(channel_object* channel, bool stop) noexcept
 
 /// libdispatch's call for an operation, on the operation's queue.
 GCD_HIDDEN inline void deliver(channel_request* of, bool done, void* data, int error) {
-    {
-        const handler_frame inside{of->queue.get()};
-        call_handler(of, done, own_chunk(data), error);
-    }
+    call_handler(of, done, own_chunk(data), error);
     // A count that end_request gives up; the block's own keeps the request meanwhile.
     if (done) end_request(kept<channel_request>::another(of).give_up());
 }
