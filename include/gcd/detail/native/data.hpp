@@ -186,7 +186,7 @@ GCD_HIDDEN inline data_object* data_adopt(const void* bytes, std::size_t size, q
     accept(on, "gcd::data", item);
     data_object* made = nullptr;
     try {
-        made = make_data(size, 1, data_form::lent, sizeof(item));
+        made = make_data(size, 1, data_form::lent, sizeof(work*));
     } catch (...) {
         drop(item);
         throw;
