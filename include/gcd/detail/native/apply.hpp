@@ -52,9 +52,9 @@ struct apply_loop {
     queue_object* queue;
     frame* caller = nullptr;
     loop_chunks chunks;
-    /// All changes acq_rel. A helper comes in by a swap from an open door, and leaves in the step that gives up its part
-    /// of the memory; the caller that reads a closed door with nobody inside (acquire) has all they did before it. Who
-    /// gives up the last part frees the memory, so that a helper touches the loop no more after it has left.
+    /// All changes acq_rel. A helper comes in by a swap from an open door, and leaves in the step that gives up its
+    /// part of the memory; the caller that reads a closed door with nobody inside (acquire) has all they did before it.
+    /// Who gives up the last part frees the memory, so that a helper touches the loop no more after it has left.
     std::atomic<std::uint32_t> door;
 
     bool come_in() noexcept {

@@ -64,8 +64,8 @@ GCD_HIDDEN inline void retain(queue_object* queue) noexcept {
     if (!is_everlasting(queue)) queue->handles.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// The last handle lets pending work run: it resumes and activates. In the child of a fork it leaves what the parent had
-/// under way alone. Nobody else has a handle now, so that what its lock guards is this thread's.
+/// The last handle lets pending work run: it resumes and activates. In the child of a fork it leaves what the parent
+/// had under way alone. Nobody else has a handle now, so that what its lock guards is this thread's.
 GCD_HIDDEN inline void release(queue_object* queue) noexcept {
     if (is_everlasting(queue)) return;
     // With the only one nobody else is there to change the count.

@@ -34,7 +34,7 @@ namespace gcd::inline GCD_ABI::detail::native {
 /// Becomes a reader of a concurrent lane on which nothing but readers is under way.
 [[gnu::always_inline]] inline bool try_read(lane* of) noexcept {
     if (!of->items.seems_empty()) return false;
-    // Mostly there is no other: a guess is cheaper than a load that has to wait for the last change to have come through.
+    // Mostly there is no other: a guess is cheaper than a load, which would wait for the last change to come through.
     std::uint64_t seen = lane::kept;
     while ((seen & ~std::uint64_t{lane::readers_mask}) == lane::kept)
         if (of->state.compare_exchange_weak(seen, seen + lane::one_reader, std::memory_order_seq_cst,
@@ -164,7 +164,7 @@ struct call_on_main : work {
 
     bool wait(const give_up* ask) {
         const blocking_region blocked;
-        const deadline never{time_forever};
+        const deadline endless{time_forever};
         for (;;) {
             std::uint32_t seen = word.load(std::memory_order_acquire);
             if (seen == done) return true;
@@ -172,7 +172,7 @@ struct call_on_main : work {
                 word.compare_exchange_strong(seen, parked, std::memory_order_acq_rel);
                 continue;
             }
-            never.sleep(word, seen, ask != nullptr && seen == parked);
+            endless.sleep(word, seen, ask != nullptr && seen == parked);
             if (ask == nullptr || word.load(std::memory_order_acquire) != parked || !ask->asked(ask)) continue;
             seen = parked;
             if (word.compare_exchange_strong(seen, abandoned, std::memory_order_acq_rel)) return false;

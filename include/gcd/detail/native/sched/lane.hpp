@@ -259,7 +259,7 @@ inline bool await_turn(waiter* node, const give_up* ask) {
         expected == waiter::granted)
         return true;
     const blocking_region blocked;
-    const deadline never{time_forever};
+    const deadline endless{time_forever};
     for (;;) {
         const std::uint32_t seen = node->word.load(std::memory_order_acquire);
         if (seen == waiter::granted) return true;
@@ -268,7 +268,7 @@ inline bool await_turn(waiter* node, const give_up* ask) {
             ::sched_yield();
             continue;
         }
-        never.sleep(node->word, seen, ask != nullptr);
+        endless.sleep(node->word, seen, ask != nullptr);
         if (ask == nullptr || node->word.load(std::memory_order_acquire) != waiter::parked || !ask->asked(ask))
             continue;
         expected = waiter::parked;
