@@ -221,24 +221,29 @@ TEST_CASE("lower levels run on nicer threads, and the usual ones stay as they ar
     CHECK(seen[2] == std::min(usual + 19, nicest));
 }
 
-TEST_CASE("a thread that an item of a lower level asks for is no nicer than the others", "[native][pool][qos]") {
+TEST_CASE("threads that items of nicer ones ask for are as nice as others of their level", "[native][pool][qos]") {
     const int usual = ::getpriority(PRIO_PROCESS, 0);
-    const limited two{2};
-    int seen[2] = {-100, -100};
-    latch inside{2};
-    latch ended{2};
-    // Neither ends before the other has begun, so that both need a thread, and the second one's is asked for here.
-    gcd::queue::global_queue(gcd::qos::background).run_async([&] {
-        for (int& each : seen)
-            gcd::queue::global_queue().run_async([&] {
-                inside.count_down();
-                if (inside.wait()) each = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)));
-                ended.count_down();
+    constexpr int nicest = 19;
+    const limited more{4};
+    // No item ends before the others have begun, so that each needs a thread, and most of those are asked for here.
+    for (const gcd::qos from : {gcd::qos::background, gcd::qos::utility})
+        for (const gcd::qos to : {gcd::qos::utility, gcd::qos::default_class}) {
+            int seen[2] = {-100, -100};
+            latch inside{2};
+            latch ended{2};
+            gcd::queue::global_queue(from).run_async([&] {
+                for (int& each : seen)
+                    gcd::queue::global_queue(to).run_async([&] {
+                        if (inside.arrive_and_wait())
+                            each = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)));
+                        ended.count_down();
+                    });
             });
-    });
-    REQUIRE(ended.wait());
-    CHECK(seen[0] == usual);
-    CHECK(seen[1] == usual);
+            REQUIRE(ended.wait());
+            const int expected = to == gcd::qos::utility ? std::min(usual + 10, nicest) : usual;
+            CHECK(seen[0] == expected);
+            CHECK(seen[1] == expected);
+        }
 }
 
 TEST_CASE("a lower level gets on while the higher ones keep every thread busy", "[native][pool][qos]") {

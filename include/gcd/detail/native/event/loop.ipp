@@ -126,7 +126,7 @@ inline void event_loop::need_thread() {
     // Also tells the thread when it may end.
     if (line_of(clock::uptime).timer.get() < 0) open(clock::uptime);
     // It may run items of the usual level, so that it must not begin as nice as a worker of a lower one.
-    if (!the_pool().may_start_threads())
+    if (the_pool().nicer_than_here() < 0)
         return the_pool().send_monitor(+[]() noexcept { the_loop().start_for_others(); });
     if (const int error = pool_threads::start(&body, this); error != 0) throw_errno(error, "gcd: pthread_create");
     ++threads_;

@@ -173,8 +173,9 @@ struct GCD_VISIBLE pool {
 
     // --- threads of others ----------------------------------------------------------------------------------------
 
-    /// False on a worker that is nicer than this pool's threads are to be: a thread begins as nice as who starts it.
-    [[nodiscard]] bool may_start_threads() const noexcept;
+    /// How much nicer than this thread one of this pool's is to be; below zero where it can't be started from here, as a
+    /// thread begins as nice as who starts it.
+    [[nodiscard]] int nicer_than_here() const noexcept;
     /// Has the monitor, which is as nice as it should be, call a function soon. It may be called once for several requests.
     void send_monitor(void (*what)() noexcept) noexcept {
         errand.store(what, std::memory_order_seq_cst);

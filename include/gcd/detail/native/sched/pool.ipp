@@ -260,7 +260,7 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
         if (!beyond_limit && (searching(seen) != 0 || running(seen) >= width())) return;
         woken = first_parked;
         if (woken == nullptr) {
-            failed = threads < most_threads && (!may_start_threads() || !start_thread());
+            failed = threads < most_threads && (nicer_than_here() < 0 || !start_thread());
             if (failed) start_wanted.store(true, std::memory_order_seq_cst);
         } else {
             first_parked = woken->next_parked;
@@ -314,7 +314,7 @@ struct pool_threads {
     static void* work(void* context) {
         auto* self = static_cast<worker*>(context);
         ::pthread_setname_np(::pthread_self(), name_of(*self->owner));
-        if (self->owner->nice != 0) static_cast<void>(::nice(self->owner->nice));
+        if (self->nicer_by != 0) static_cast<void>(::nice(self->nicer_by));
         thread_state* state = this_thread();
         if (state == nullptr) return nullptr;
         state->as_worker = self;
@@ -372,9 +372,9 @@ inline worker* pool::free_worker() noexcept {
     return fresh;
 }
 
-inline bool pool::may_start_threads() const noexcept {
+inline int pool::nicer_than_here() const noexcept {
     const worker* here = this_worker();
-    return here == nullptr || here->owner->nice <= nice;
+    return nice - (here != nullptr ? here->owner->nice : 0);
 }
 
 /// Under the lock. The thread begins as a searching one.
@@ -383,6 +383,7 @@ inline bool pool::start_thread() noexcept {
     if (free == nullptr) return false;
     constexpr pid_t starting = -1;
     free->thread.store(starting, std::memory_order_relaxed);
+    free->nicer_by = nicer_than_here();
     ++threads;
     status.fetch_add(one_running + one_searching, std::memory_order_seq_cst);
     if (pool_threads::start(&pool_threads::work, free) == 0) return true;

@@ -55,6 +55,8 @@ struct worker {
     /// For the monitor. `thread` is zero while no thread has this worker; the clock is written before it (release).
     std::atomic<pid_t> thread{0};
     clockid_t cpu_clock{};
+    /// How much nicer than the thread that starts it its thread is to be.
+    int nicer_by = 0;
     std::int64_t cpu_seen = 0;
 
     /// Calls under way that count this worker out, and those during which it needs no replacement. The owner's, save
