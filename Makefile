@@ -107,7 +107,9 @@ $(VENV)/.lint: $(VENV)/.tools Makefile
 
 # ---- tests -----------------------------------------------------------------------------------
 
-CONFIGURE_TESTS := $(CONFIGURE) -S . -B $(CPP) -DGCD_BUILD_TESTS=ON -DGCD_BUILD_EXAMPLES=ON \
+# In batches and without debugging information, which halves the work; a build of one's own has what it takes to debug.
+CONFIGURE_TESTS := $(CONFIGURE) -S . -B $(CPP) -DCMAKE_BUILD_TYPE=Release -DGCD_UNITY_TESTS=ON \
+	-DGCD_BUILD_TESTS=ON -DGCD_BUILD_EXAMPLES=ON \
 	-DGCD_TEST_PYTHON=$(CURDIR)/$(BIN)/python $(CMAKE_ARGS)
 
 $(CPP)/build.ninja: $(VENV)/.tools $(VENV)/.engine
