@@ -31,11 +31,13 @@ public:
 
     /// @throws std::system_error
     void wait() {
-        if (std::exchange(started_, true))
+        if (started_) {
             the_loop().arm(told_);
-        else
-            always_ready_ =
-                the_loop().watch(told_, fd_, events_, "gcd::io_channel") == descriptor_table::added::always_ready;
+        } else {
+            const auto added = the_loop().watch(told_, fd_, events_, "gcd::io_channel");
+            always_ready_ = added == descriptor_table::added::always_ready;
+            started_ = true;
+        }
         told_->waiting = true;
         if (!always_ready_) return;
         keep(told_);
