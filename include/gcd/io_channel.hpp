@@ -85,8 +85,8 @@ public:
     /// Writes all the bytes. The handler's `chunk` is what is still to be written; `offset` as for read().
     /// @throws std::logic_error after close(). @throws std::system_error if the descriptor is not open for writing.
     /// @throws std::invalid_argument for a negative offset.
-    /// @note A broken pipe is the error EPIPE. Linux, on libdispatch: to that end SIGPIPE gets a handler that does nothing,
-    /// unless the program has set its own disposition, or the descriptor is a socket. @see dispatch_io_write
+    /// @note A broken pipe is the error EPIPE. Linux, on libdispatch: to that end SIGPIPE gets a handler that does
+    /// nothing, unless the program has set its own disposition, or the descriptor is a socket. @see dispatch_io_write
     template <std::invocable<bool, const data&, int> F>
     void write(const data& bytes, F&& handler, std::int64_t offset = 0, const queue* on = nullptr) const {
         detail::backend::channel_write(object_.get(), offset, detail::access::object_of(bytes),

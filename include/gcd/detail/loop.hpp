@@ -40,8 +40,8 @@ struct loop_chunks {
     }
 };
 
-/// Calls the body for a range of indices. The thread that is to ask looks at the clock before each; true if it was told to
-/// give the loop up.
+/// Calls the body for a range of indices. The thread that is to ask looks at the clock before each; true if it was told
+/// to give the loop up.
 GCD_HIDDEN inline bool run_range(loop_body& body, std::size_t first, std::size_t last, const give_up* ask,
                                  std::chrono::steady_clock::time_point& due) noexcept {
     constexpr std::chrono::milliseconds period{50};
@@ -93,7 +93,8 @@ struct serial_loop : call {
     }
 };
 
-/// Stands round a loop that the main thread starts: while that waits for its helpers, they can't wait for the main queue.
+/// Stands round a loop that the main thread starts: while that waits for its helpers, they can't wait for the main
+/// queue.
 class main_frame {
 public:
     /// @param main the main queue on the main thread, null elsewhere

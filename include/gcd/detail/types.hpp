@@ -41,10 +41,11 @@ struct give_up {
 
 /// The body of apply, borrowed.
 struct loop_body {
-    /// Calls it for each index from the first on, below the last. False, with the rest left out, once the loop is stopped.
+    /// Calls it for each index from the first on, below the last. False, with the rest left out, once the loop is
+    /// stopped.
     bool (*run)(loop_body*, std::size_t first, std::size_t last) noexcept;
-    /// A call has thrown, or the loop was given up: no further call begins. Set by any thread; relaxed, as who waits for
-    /// the threads orders the rest.
+    /// A call has thrown, or the loop was given up: no further call begins. Set by any thread; relaxed, as who waits
+    /// for the threads orders the rest.
     std::atomic<bool> stopped{false};
 
     explicit loop_body(bool (*how)(loop_body*, std::size_t, std::size_t) noexcept) noexcept : run{how} {}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Descriptors that are opened, watched, written, closed and opened again at the same number, and thousands of timers that
-/// are armed, set anew and cancelled while they fire, from several threads.
+/// Descriptors that are opened, watched, written, closed and opened again at the same number, and thousands of timers
+/// that are armed, set anew and cancelled while they fire, from several threads.
 
 #include <gcd/gcd.hpp>
 

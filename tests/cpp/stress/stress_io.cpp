@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Channels that are closed under I/O: on pipes, sockets and files, with and without a stop, the other end gone first, last
-/// or in between, handlers held up, and descriptors whose numbers are used again at once.
+/// Channels that are closed under I/O: on pipes, sockets and files, with and without a stop, the other end gone first,
+/// last or in between, handlers held up, and descriptors whose numbers are used again at once.
 ///
 /// Holds: each operation ends once, and none of its handlers run after that or beside one another; cleanup comes once,
 /// after the last of them; an operation's bytes arrive in order, none is missing and none comes twice; nothing of a

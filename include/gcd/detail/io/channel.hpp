@@ -5,10 +5,10 @@
 /// A channel's account: what was asked of it, what is under way, and when it is over.
 ///
 /// The I/O itself is done by the library's own device (device.hpp), or by the engine (the end of this file). A channel
-/// works on a descriptor of its own (lent_fd.hpp), so that what looks at it some time after a close is no concern of the
-/// caller's. Requests pass through a list: a barrier waits at its head until nothing is under way, what is behind it
-/// waits for its end, and a stop reaches the I/O at once. The cleanup handler comes when nothing is under way any more
-/// and the descriptor was given back.
+/// works on a descriptor of its own (lent_fd.hpp), so that what looks at it some time after a close is no concern of
+/// the caller's. Requests pass through a list: a barrier waits at its head until nothing is under way, what is behind
+/// it waits for its end, and a stop reaches the I/O at once. The cleanup handler comes when nothing is under way any
+/// more and the descriptor was given back.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/held.hpp>

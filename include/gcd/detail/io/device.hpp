@@ -4,8 +4,8 @@
 /// @file
 /// A descriptor that is read and written by the library itself.
 ///
-/// On pipes, sockets and terminals each direction is a row of operations of its own; on a file that is a stream both are
-/// one, as they share the position; and with random access eight operations are under way at a time.
+/// On pipes, sockets and terminals each direction is a row of operations of its own; on a file that is a stream both
+/// are one, as they share the position; and with random access eight operations are under way at a time.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/io/engine.hpp>

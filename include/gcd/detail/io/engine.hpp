@@ -6,7 +6,8 @@
 ///
 /// This folder is one implementation for both engines, in the engine's own namespace. It uses the seam's functions on
 /// queues, data and timers, and besides `memory`, `keep` and `let_go` of queues, `readiness` of a descriptor, and
-/// `data_room`: memory that is filled part by part before the parts are given away. Channels that the engine serves itself are at the end of channel.hpp.
+/// `data_room`: memory that is filled part by part before the parts are given away. Channels that the engine serves
+/// itself are at the end of channel.hpp.
 
 #include <gcd/config.hpp>
 

@@ -5,8 +5,8 @@
 /// One read or write: how far it has come, and what its handler is to be told.
 ///
 /// Bytes are read straight into a room (data_room), and its parts become the regions that the handler gets. While that
-/// works on one chunk the next ones are read, up to a limit; so a handler that is slow, or whose queue is suspended, holds
-/// the reading up, not the memory.
+/// works on one chunk the next ones are read, up to a limit; so a handler that is slow, or whose queue is suspended,
+/// holds the reading up, not the memory.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/io/engine.hpp>
@@ -75,7 +75,8 @@ private:
     std::size_t used_ = 0;
 };
 
-/// As a piece of work it is its handler's next call. Made by any thread; worked at on its side's queue; ended with the last call of the handler.
+/// As a piece of work it is its handler's next call. Made by any thread; worked at on its side's queue; ended with the
+/// last call of the handler.
 class io_operation final : public work {
 public:
     io_operation* next_in_line = nullptr; ///< of whatever list it stands in
@@ -212,7 +213,7 @@ private:
     static constexpr std::size_t calls_ahead = 2;
     static constexpr std::size_t bytes_ahead = 1'048'576;
 
-    // --- on the side's queue ------------------------------------------------------------------------------------------
+    // --- on the side's queue ----------------------------------------------------------------------------------------
 
     [[nodiscard]] off_t place() const noexcept {
         constexpr auto last = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
@@ -290,7 +291,7 @@ private:
         call(total_ != length_ ? rest() : nullptr);
     }
 
-    // --- towards the handler ------------------------------------------------------------------------------------------
+    // --- towards the handler ----------------------------------------------------------------------------------------
 
     /// Calls with what is above the high mark; gives the rest, or null if `all` is to be called with.
     data_object* call_in_slices(data_object* whole, bool all) {
@@ -367,8 +368,8 @@ private:
     }
 
     channel_request* const request_;
-    /// Serial, in front of the handler's, so that calls never overlap; and where this is serial too, they come in the order
-    /// of their operations, mostly.
+    /// Serial, in front of the handler's, so that calls never overlap; and where this is serial too, they come in the
+    /// order of their operations, mostly.
     queue_object* calls_queue_ = nullptr;
     io_marks marks_;
     const std::size_t length_;

@@ -2,8 +2,8 @@
 #ifndef GCD_DETAIL_IO_SINGLE_HPP
 #define GCD_DETAIL_IO_SINGLE_HPP
 /// @file
-/// Single reads and writes: a channel for one operation. The handler is called when the descriptor and the caller's flags
-/// have been given back.
+/// Single reads and writes: a channel for one operation. The handler is called when the descriptor and the caller's
+/// flags have been given back.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/io/channel.hpp>

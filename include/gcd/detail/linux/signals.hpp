@@ -59,8 +59,8 @@ struct state {
 
 GCD_VISIBLE inline constinit std::mutex registry_lock;
 GCD_VISIBLE inline constinit state states[NSIG];
-/// What is installed: the `on_signal` of the library that came first, for all of them. A function may have an address in
-/// each library. Set once, before the first installation (acq_rel).
+/// What is installed: the `on_signal` of the library that came first, for all of them. A function may have an address
+/// in each library. Set once, before the first installation (acq_rel).
 GCD_VISIBLE inline constinit std::atomic<void (*)(int, siginfo_t*, void*)> installed{nullptr};
 /// Zero before the first installation. Set under the lock (release), and to zero in a forked child.
 GCD_VISIBLE inline constinit std::atomic<pid_t> owner{0};

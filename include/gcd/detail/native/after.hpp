@@ -40,7 +40,8 @@ struct delayed : timed {
 };
 
 /// As late as libdispatch allows itself to be: a tenth of the time, within a millisecond and a minute. Rounded down to
-/// its first digits, so that many who wait for one time, each a little shorter than the one before, give one last moment.
+/// its first digits, so that many who wait for one time, each a little shorter than the one before, give one last
+/// moment.
 GCD_HIDDEN inline std::int64_t leeway_of_delay(std::int64_t delay) noexcept {
     const auto leeway =
         static_cast<std::uint64_t>(std::clamp(delay / 10, std::int64_t{1'000'000}, std::int64_t{60'000'000'000}));

@@ -4,8 +4,8 @@
 /// @file
 /// Immutable bytes: a row of regions, each of which keeps the object that has the bytes.
 ///
-/// An object either has bytes, which are its only region, or a row of pieces of such objects: never pieces of pieces, so
-/// that nothing has to be walked, and an end is one step deep. Header, row and copied bytes are one allocation. No
+/// An object either has bytes, which are its only region, or a row of pieces of such objects: never pieces of pieces,
+/// so that nothing has to be walked, and an end is one step deep. Header, row and copied bytes are one allocation. No
 /// thread of the engine's has a part in it, so that a fork doesn't touch it.
 
 #include <gcd/config.hpp>
@@ -97,8 +97,8 @@ inline constexpr std::size_t rooms_kept = 0;
 inline constexpr std::size_t rooms_kept = 16;
 #endif
 
-/// The rooms that nobody uses now. Each place is taken and filled by exchanges (acq_rel), without a lock, so that a fork
-/// finds nothing half done. Never freed.
+/// The rooms that nobody uses now. Each place is taken and filled by exchanges (acq_rel), without a lock, so that a
+/// fork finds nothing half done. Never freed.
 struct GCD_VISIBLE spare_rooms {
     std::array<std::atomic<void*>, rooms_kept> places{};
 

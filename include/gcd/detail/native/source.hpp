@@ -321,8 +321,8 @@ GCD_HIDDEN inline void stop_watching(event_source* source) noexcept {
     source->watched.stop();
 }
 
-/// Where nothing is to be called any more, the handlers can be destroyed at once, in a turn on the queue that can be had
-/// without waiting: most timers go like that, and a step costs more than all the rest of a timer.
+/// Where nothing is to be called any more, the handlers can be destroyed at once, in a turn on the queue that can be
+/// had without waiting: most timers go like that, and a step costs more than all the rest of a timer.
 GCD_HIDDEN inline bool try_turn(lane* of) noexcept {
     if (of->kind == object_kind::global_queue) return true;
     if (of->kind != object_kind::queue || target_lane(of) != nullptr) return false;

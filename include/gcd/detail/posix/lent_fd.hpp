@@ -4,10 +4,10 @@
 /// @file
 /// A descriptor of the library's own on what a caller's descriptor is open on.
 ///
-/// The caller may close his at any time. Both share the open file, though, and with it O_NONBLOCK, which is needed on all
-/// that is neither a regular file nor, on Linux, a socket. The first loan of an open file sets the flag, the last one takes it back:
-/// if each one restored what it had found, the first to end would make the others block, and the last would leave
-/// the flag behind.
+/// The caller may close his at any time. Both share the open file, though, and with it O_NONBLOCK, which is needed on
+/// all that is neither a regular file nor, on Linux, a socket. The first loan of an open file sets the flag, the last
+/// one takes it back: if each one restored what it had found, the first to end would make the others block, and the
+/// last would leave the flag behind.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/posix/sys.hpp>

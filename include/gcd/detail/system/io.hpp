@@ -7,7 +7,8 @@
 /// Streams on Linux that may have to be waited for (pipes, sockets, terminals) are not among them: there dispatch I/O
 /// watches the descriptor itself, and it goes wrong. When the other end hangs up, its manager thread still looks at the
 /// registration while another thread frees it. When the last reader of a full pipe goes, Linux tells of an error and of
-/// nothing else, for which libdispatch doesn't listen: the write never ends, and the manager asks again without a pause.
+/// nothing else, for which libdispatch doesn't listen: the write never ends, and the manager asks again without a
+/// pause.
 ///
 /// The account that a channel keeps (io/channel.hpp) is needed here too: dispatch_io_barrier holds up a stop until the
 /// operations before it end by themselves, runs before their last handlers have returned, and on the channel's queue
@@ -92,7 +93,7 @@ GCD_HIDDEN inline void engine_start(channel_object* channel, channel_request* re
     }
 }
 
-// --- single reads: dispatch_read alone of libdispatch's takes what there is -------------------------------------------
+// --- single reads: dispatch_read alone of libdispatch's takes what there is -----------------------------------------
 
 /// The context of a block, and then the work that calls the handler.
 struct single_read final : work {

@@ -5,14 +5,15 @@
 /// Descriptors that somebody waits for, all in one epoll set.
 ///
 /// The descriptors are their users', and are never duplicated: a duplicate would keep a file open whose end the other
-/// side waits for. So a user may close one under its watch, leave a duplicate of it open, and use its number again. What
-/// is known of a number is therefore kept with a generation, which each registration carries in its events:
+/// side waits for. So a user may close one under its watch, leave a duplicate of it open, and use its number again.
+/// What is known of a number is therefore kept with a generation, which each registration carries in its events:
 ///
-/// - The kernel forgets a file that is closed for good. A number that it doesn't know (ENOENT, EBADF) although there are
-///   watchers for it means that their file is gone; they are let go and hear nothing more. The number starts afresh.
-/// - A file that a duplicate keeps open stays registered under a number that isn't its any more, out of anybody's reach.
-///   It can be heard of once, since every registration is for one event at a time; the generation tells that this is
-///   stale, and the set is made anew without it.
+/// - The kernel forgets a file that is closed for good. A number that it doesn't know (ENOENT, EBADF) although there
+///   are watchers for it means that their file is gone; they are let go and hear nothing more. The number starts
+///   afresh.
+/// - A file that a duplicate keeps open stays registered under a number that isn't its any more, out of anybody's
+///   reach. It can be heard of once, since every registration is for one event at a time; the generation tells that
+///   this is stale, and the set is made anew without it.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/posix/sys.hpp>
@@ -34,8 +35,8 @@ enum class telling : unsigned char {
     tell, ///< what it waits for has come; without the lock, and what was kept is given up
 };
 
-/// Part of what waits for a descriptor. Told once each time that it is armed: it is ready, or has failed. The fields are
-/// the table's.
+/// Part of what waits for a descriptor. Told once each time that it is armed: it is ready, or has failed. The fields
+/// are the table's.
 struct descriptor_watcher {
     int fd = -1;
     std::uint32_t events = 0; ///< EPOLLIN or EPOLLOUT
@@ -114,8 +115,8 @@ public:
         enable(numbers_[static_cast<std::size_t>(watcher->fd)], watcher->fd);
     }
 
-    /// What an event of the set tells: those who are to be told, linked in front of `told`, each kept. False if it comes
-    /// from a registration that is out of reach.
+    /// What an event of the set tells: those who are to be told, linked in front of `told`, each kept. False if it
+    /// comes from a registration that is out of reach.
     bool take(const epoll_event& event, descriptor_watcher*& told) noexcept {
         const auto fd = static_cast<std::size_t>(event.data.u64 & 0xFFFF'FFFFU);
         if (fd >= numbers_.size()) return true;
@@ -133,8 +134,8 @@ public:
         return true;
     }
 
-    /// A new set with what is watched now, under the same descriptor. If the system has no room for one, the former stays.
-    /// Who sleeps on the former has to be woken, by a descriptor of the owner's own.
+    /// A new set with what is watched now, under the same descriptor. If the system has no room for one, the former
+    /// stays. Who sleeps on the former has to be woken, by a descriptor of the owner's own.
     void rebuild() noexcept {
         const unique_fd fresh{sys::epoll_create()};
         if (fresh.get() < 0) return;

@@ -4,13 +4,13 @@
 /// @file
 /// The event thread: waits for times and for descriptors, and tells those who wait for them.
 ///
-/// It is there only while somebody waits: made by the first, it ends some seconds after the last. Everything it knows is
-/// under one lock, which is never held while anybody is told.
+/// It is there only while somebody waits: made by the first, it ends some seconds after the last. Everything it knows
+/// is under one lock, which is never held while anybody is told.
 ///
-/// **Running what it has made ready.** Where a worker of the pool would have to be woken for what it tells, it runs that
-/// itself, which saves the waking. Meanwhile a second thread of the same kind sleeps on the same descriptors: an item may
-/// take as long as it likes. The kernel wakes the one that has gone to sleep last, so that the second costs nothing.
-/// Whoever finds nobody else asleep leaves the running to the pool.
+/// **Running what it has made ready.** Where a worker of the pool would have to be woken for what it tells, it runs
+/// that itself, which saves the waking. Meanwhile a second thread of the same kind sleeps on the same descriptors: an
+/// item may take as long as it likes. The kernel wakes the one that has gone to sleep last, so that the second costs
+/// nothing. Whoever finds nobody else asleep leaves the running to the pool.
 ///
 /// **Sleeping and waking.** It sleeps in epoll_wait, on the descriptors and on a timerfd for each clock. Who waits for
 /// something new changes the set or the timerfd himself, from his own thread, which the kernel allows while the other
@@ -53,8 +53,8 @@ class GCD_VISIBLE event_loop {
 public:
     // --- times ----------------------------------------------------------------------------------------------------
     //
-    // Told at `target` (ns on the clock), or up to `leeway` later. For one that is enlisted there is room, so that it can
-    // be armed where nothing may fail.
+    // Told at `target` (ns on the clock), or up to `leeway` later. For one that is enlisted there is room, so that it
+    // can be armed where nothing may fail.
 
     /// For one that is told once, and not enlisted. @throws std::system_error, std::bad_alloc
     void arm_once(timed* entry, clock on, std::int64_t target, std::int64_t leeway);

@@ -297,7 +297,8 @@ inline void event_loop::close_inherited() noexcept {
 }
 
 [[gnu::noinline]] GCD_HIDDEN inline event_loop& make_loop() {
-    // In the child of a fork a new one is made at the next use. The parent's, whose thread is not here, stays in memory.
+    // In the child of a fork a new one is made at the next use. The parent's, whose thread is not here, stays in
+    // memory.
     static const int watched = ::pthread_atfork(
         nullptr, nullptr, +[] {
             if (event_loop* inherited = shared_loop.exchange(nullptr, std::memory_order_relaxed))

@@ -164,8 +164,8 @@ struct GCD_VISIBLE pool {
     /// A worker for the calling thread; null if there is none to be had.
     worker* enlist_guest() noexcept;
     void dismiss_guest(worker& self) noexcept;
-    /// True if another thread would have to be woken for what this one is about to make ready: then it becomes a worker,
-    /// and run_guest() has to follow.
+    /// True if another thread would have to be woken for what this one is about to make ready: then it becomes a
+    /// worker, and run_guest() has to follow.
     bool begin_guest(worker& self) noexcept;
     /// Runs what it has made ready, and a limited number of items that come of that. False in the child of a fork that
     /// one of them has made.
@@ -173,10 +173,11 @@ struct GCD_VISIBLE pool {
 
     // --- threads of others ----------------------------------------------------------------------------------------
 
-    /// How much nicer than this thread one of this pool's is to be; below zero where it can't be started from here, as a
-    /// thread begins as nice as who starts it.
+    /// How much nicer than this thread one of this pool's is to be; below zero where it can't be started from here, as
+    /// a thread begins as nice as who starts it.
     [[nodiscard]] int nicer_than_here() const noexcept;
-    /// Has the monitor, which is as nice as it should be, call a function soon. It may be called once for several requests.
+    /// Has the monitor, which is as nice as it should be, call a function soon. It may be called once for several
+    /// requests.
     void send_monitor(void (*what)() noexcept) noexcept {
         errand.store(what, std::memory_order_seq_cst);
         arm_monitor();

@@ -64,7 +64,8 @@ struct worker {
     std::atomic<unsigned> blocked{0};
     std::atomic<unsigned> waiting_for_lock{0};
 
-    /// Of a guest (pool::begin_guest): it looks into its slot at once, so that nobody need be woken for that. The owner's.
+    /// Of a guest (pool::begin_guest): it looks into its slot at once, so that nobody need be woken for that. The
+    /// owner's.
     bool looks_at_once = false;
 
     held_back held;
