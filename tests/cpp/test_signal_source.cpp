@@ -120,6 +120,43 @@ TEST_CASE("every delivery is counted, from the return of start on", "[signal]") 
     }
 }
 
+TEST_CASE("all threads may block the signal", "[signal]") {
+    const gcd::queue queue{"signal"};
+    const int signal = GENERATE(SIGUSR1, SIGRTMIN + 3);
+    const bool had_handler = GENERATE(false, true);
+    const disposition earlier{signal, had_handler ? &count_signal : SIG_DFL};
+    handled = 0;
+    sigset_t mask;
+    sigset_t former;
+    ::sigemptyset(&mask);
+    ::sigaddset(&mask, signal);
+    REQUIRE(::pthread_sigmask(SIG_BLOCK, &mask, &former) == 0);
+    // Pending before the start as well.
+    send(signal);
+    std::atomic<std::uint64_t> first{0};
+    std::atomic<std::uint64_t> second{0};
+    {
+        const signal_watch one{signal_event{signal}, queue, [&](signal_event::data data) { first += data.count; }};
+        one->start();
+        CHECK(await([&] { return first == 1; }));
+        const signal_watch other{signal_event{signal}, queue, [&](signal_event::data data) { second += data.count; }};
+        other->start();
+        for (std::uint64_t round = 1; round <= 3; ++round) {
+            send(signal);
+            CHECK(await([&] { return first == 1 + round && second == round; }));
+        }
+        if (signal >= SIGRTMIN) {
+            send(signal, 5);
+            CHECK(await([&] { return first == 9 && second == 8; }));
+        }
+        sigset_t pending;
+        REQUIRE(::sigpending(&pending) == 0);
+        CHECK(sigismember(&pending, signal) == 0);
+        CHECK(handled == 0);
+    }
+    REQUIRE(::pthread_sigmask(SIG_SETMASK, &former, nullptr) == 0);
+}
+
 TEST_CASE("deliveries are held while the source is suspended, and told as one", "[signal]") {
     const gcd::queue queue{"signal"};
     std::atomic<int> runs{0};

@@ -15,7 +15,7 @@
 
 namespace gcd::inline GCD_ABI::detail {
 
-/// Holds one foreign descriptor. It is itself readable exactly while that one is ready; whoever owns the descriptor can
+/// Holds one foreign descriptor, or two of its owner's. It is itself readable exactly while that one is ready; whoever owns the descriptor can
 /// have it taken out at any time, and close it, while the engine goes on looking at the instance.
 class poller {
 public:
@@ -34,6 +34,12 @@ public:
     [[nodiscard]] bool is_ready() const noexcept {
         std::uint32_t events = 0;
         return sys::epoll_poll(epoll_.get(), &events) == 1;
+    }
+
+    /// What is told of once (EPOLLET) has been told.
+    void settle() const noexcept {
+        epoll_event told[2];
+        static_cast<void>(sys::epoll_sleep(epoll_.get(), told, 2, 0));
     }
 
     [[nodiscard]] int fd() const noexcept { return epoll_.get(); }

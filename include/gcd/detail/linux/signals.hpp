@@ -10,6 +10,8 @@
 ///
 /// - `slots`: descriptors to count into, -1 for none. Chunks are only ever added, and never freed, so that the handler
 ///   may walk them at any time. Written under the registry's lock.
+/// - `handling`: handlers that have begun and not returned; the program's own may never return. Relaxed: it only keeps
+///   what such a handler blocks for the moment from being taken for blocked.
 /// - `inside`: handlers that may hold a descriptor they read from a slot. The handler raises it and then reads the
 ///   slots; who takes a watch out clears its slot and then reads `inside`. All four are seq_cst: either the handler
 ///   sees the empty slot, or the remover sees the handler, and waits for it before the descriptor may be closed. The
@@ -20,6 +22,8 @@
 /// - `owner`: the process that the descriptors belong to; a forked child must not count into its parent's.
 
 #include <gcd/config.hpp>
+#include <gcd/detail/linux/pending_signal.hpp>
+#include <gcd/detail/linux/poller.hpp>
 #include <gcd/detail/posix/sys.hpp>
 #include <gcd/detail/posix/unique_fd.hpp>
 #include <gcd/error.hpp>
@@ -52,6 +56,7 @@ struct known_disposition {
 struct state {
     slot_chunk first;
     std::atomic<long> inside{0};
+    std::atomic<long> handling{0};
     std::atomic<const known_disposition*> earlier{nullptr};
     known_disposition* known = nullptr; ///< under the lock
     unsigned watches = 0;               ///< under the lock; ours is installed while it is above zero
@@ -124,9 +129,11 @@ GCD_VISIBLE inline void on_signal(int signal, siginfo_t* info, void* context) {
     const int kept = errno;
     state& seen = states[signal];
     const known_disposition* earlier = seen.earlier.load(std::memory_order_acquire);
+    seen.handling.fetch_add(1, std::memory_order_relaxed);
     if (is_fault(signal, info)) {
         // The instruction fails again on return, and then the program's own disposition acts.
         static_cast<void>(::sigaction(signal, &earlier->action, nullptr));
+        seen.handling.fetch_sub(1, std::memory_order_relaxed);
         errno = kept;
         return;
     }
@@ -135,6 +142,7 @@ GCD_VISIBLE inline void on_signal(int signal, siginfo_t* info, void* context) {
     if (!count(seen) && !is_function(earlier->action) && restore(signal)) static_cast<void>(::raise(signal));
     errno = kept;
     chain(earlier, signal, info, context);
+    seen.handling.fetch_sub(1, std::memory_order_relaxed);
 }
 
 /// In a child of a fork, its only thread: signals act as they would without us, and no slot is left.
@@ -144,6 +152,7 @@ GCD_HIDDEN inline void forget_parent() noexcept {
         if (inherited.watches != 0) static_cast<void>(restore(signal));
         inherited.watches = 0;
         inherited.inside.store(0, std::memory_order_relaxed);
+        inherited.handling.store(0, std::memory_order_relaxed);
         for (slot_chunk* chunk = &inherited.first; chunk != nullptr;
              chunk = chunk->next.load(std::memory_order_relaxed))
             for (std::atomic<int>& slot : chunk->slots) slot.store(-1, std::memory_order_relaxed);
@@ -222,12 +231,18 @@ GCD_HIDDEN inline std::atomic<int>& free_slot(state& at) {
 
 namespace gcd::inline GCD_ABI::detail {
 
-/// Counts the deliveries of a signal to this process, from the end of its constructor on.
+/// Counts the deliveries of a signal to this process, from the end of its constructor on; where every thread blocks the
+/// signal, so that it is never delivered, those that are pending.
 class signal_watch {
 public:
     /// @throws std::system_error if the system has no room, or keeps the signal for itself
-    explicit signal_watch(int signal) : signal_{signal}, counter_{sys::event_counter(0)} {
-        if (counter_.get() < 0) throw_errno(errno, what);
+    explicit signal_watch(int signal)
+        : signal_{signal}, counter_{sys::event_counter(0)}, pending_{signal}, poller_{what} {
+        if (counter_.get() < 0 || pending_.fd() < 0) throw_errno(errno, what);
+        int error = poller_.add(counter_.get(), EPOLLIN);
+        // Told of once, as one that a thread is about to take may stay for long.
+        if (error == 0) error = poller_.add(pending_.fd(), EPOLLIN | EPOLLET);
+        if (error != 0) throw_errno(error, what);
         signals::guard_forks();
         const std::lock_guard hold{signals::registry_lock};
         signals::owner.store(::getpid(), std::memory_order_release);
@@ -241,10 +256,14 @@ public:
     signal_watch(const signal_watch&) = delete;
     signal_watch& operator=(const signal_watch&) = delete;
 
-    [[nodiscard]] int fd() const noexcept { return counter_.get(); }
+    [[nodiscard]] int fd() const noexcept { return poller_.fd(); }
 
     /// Deliveries since the last time.
     bool take(std::uint64_t& data) noexcept {
+        poller_.settle();
+        signals::state& at = signals::states[signal_];
+        if (at.handling.load(std::memory_order_relaxed) == 0)
+            for (unsigned taken = pending_.take(); taken != 0; --taken) signals::count(at);
         return sys::read(counter_.get(), &data, sizeof(data)) == static_cast<ssize_t>(sizeof(data));
     }
 
@@ -272,6 +291,8 @@ private:
 
     int signal_;
     unique_fd counter_;
+    pending_signal pending_;
+    poller poller_;
     std::atomic<int>* slot_ = nullptr;
 };
 

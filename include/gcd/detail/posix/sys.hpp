@@ -29,6 +29,7 @@
 #include <linux/sockios.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 
@@ -160,6 +161,14 @@ GCD_HIDDEN inline int epoll_sleep(int epoll, epoll_event* events, int room, int 
 GCD_HIDDEN inline bool is_ready(int fd, short events) noexcept {
     pollfd seen{fd, events, 0};
     return retried("poll", [&] { return ::poll(&seen, 1, 0); }) > 0 && (seen.revents & POLLNVAL) == 0;
+}
+
+/// Readable while that signal is pending for the process, or for the thread that asks.
+GCD_HIDDEN inline int signal_descriptor(int signal) noexcept {
+    sigset_t one;
+    ::sigemptyset(&one);
+    ::sigaddset(&one, signal);
+    return retried("signalfd", [&] { return ::signalfd(-1, &one, SFD_CLOEXEC | SFD_NONBLOCK); });
 }
 
 /// A timer whose descriptor becomes readable.
