@@ -34,13 +34,12 @@ using gcd::io_channel;
 using gcd::io_type;
 using gcd_test::await;
 using gcd_test::collect;
+using gcd_test::non_blocking;
 using gcd_test::pattern;
 using gcd_test::temp_file;
 using gcd_test::write_all;
 
 namespace {
-
-bool non_blocking(int fd) { return (::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0; }
 
 /// A terminal without line editing, from both ends.
 struct terminal {

@@ -17,7 +17,7 @@ using namespace gcd::detail::native;
 namespace {
 
 std::int64_t latest_of(const std::vector<deadline_entry>& entries) {
-    std::int64_t earliest = never;
+    std::int64_t earliest = end_of_time;
     for (const deadline_entry& entry : entries)
         if (entry.is_waiting()) earliest = std::min(earliest, entry.latest);
     return earliest;
@@ -66,12 +66,12 @@ TEST_CASE("any deadline can be taken out, and both orders stay right", "[deadlin
         REQUIRE(all.next_wake() == latest_of(entries));
     }
     std::int64_t before = 0;
-    while (deadline_entry* due = all.take_due(never - 1)) {
+    while (deadline_entry* due = all.take_due(end_of_time - 1)) {
         REQUIRE(due->target >= before);
         before = due->target;
     }
     CHECK(all.empty());
-    CHECK(all.next_wake() == never);
+    CHECK(all.next_wake() == end_of_time);
 }
 
 TEST_CASE("leeway lets overlapping deadlines share one waking", "[deadlines]") {
@@ -109,9 +109,9 @@ TEST_CASE("a timer tells what it has missed, and doesn't drift", "[deadlines]") 
         CHECK(elapsed.next == 1'010);
     }
     SECTION("once") {
-        const elapsed_intervals elapsed{1'000, never, 5'000};
+        const elapsed_intervals elapsed{1'000, end_of_time, 5'000};
         CHECK(elapsed.count == 1);
-        CHECK(elapsed.next == never);
+        CHECK(elapsed.next == end_of_time);
     }
     SECTION("an interval of a nanosecond for a century") {
         const std::int64_t century = std::int64_t{100} * 365 * 86'400 * 1'000'000'000;
@@ -120,10 +120,10 @@ TEST_CASE("a timer tells what it has missed, and doesn't drift", "[deadlines]") 
         CHECK(elapsed.next == century + 1);
     }
     SECTION("beyond the end of time") {
-        const elapsed_intervals elapsed{never - 10, never - 1, never - 5};
+        const elapsed_intervals elapsed{end_of_time - 10, end_of_time - 1, end_of_time - 5};
         CHECK(elapsed.count == 1);
-        CHECK(elapsed.next == never);
+        CHECK(elapsed.next == end_of_time);
     }
-    CHECK(saturated_sum(never - 1, 5) == never);
+    CHECK(saturated_sum(end_of_time - 1, 5) == end_of_time);
     CHECK(saturated_sum(-5, 3) == -2);
 }

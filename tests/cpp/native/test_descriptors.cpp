@@ -29,10 +29,10 @@ struct counted_watcher : descriptor_watcher {
     }
 };
 
-struct socket_pair {
+struct two_sockets {
     int ends[2];
-    socket_pair() { REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0); }
-    ~socket_pair() {
+    two_sockets() { REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0); }
+    ~two_sockets() {
         for (const int end : ends)
             if (end >= 0) ::close(end);
     }
@@ -64,7 +64,7 @@ public:
 
 TEST_CASE("a watcher is told once each time that it is armed", "[descriptors]") {
     table all;
-    const socket_pair pair;
+    const two_sockets pair;
     counted_watcher reader;
     REQUIRE(all.add(&reader, pair.ends[0], EPOLLIN, "test") == descriptor_table::added::waits);
     CHECK(all.look());
@@ -85,7 +85,7 @@ TEST_CASE("a watcher is told once each time that it is armed", "[descriptors]") 
 
 TEST_CASE("watchers of one descriptor are independent of each other", "[descriptors]") {
     table all;
-    const socket_pair pair;
+    const two_sockets pair;
     counted_watcher first;
     counted_watcher second;
     counted_watcher writer;
@@ -146,7 +146,7 @@ TEST_CASE("what can't be waited for is always ready, and not kept", "[descriptor
 
 TEST_CASE("a descriptor that is not open is refused, and nothing is kept of it", "[descriptors]") {
     table all;
-    const socket_pair pair;
+    const two_sockets pair;
     counted_watcher reader;
     const int closed = ::dup(pair.ends[0]);
     ::close(closed);
@@ -157,8 +157,8 @@ TEST_CASE("a descriptor that is not open is refused, and nothing is kept of it",
 
 TEST_CASE("a watcher whose file was closed hears nothing of the one that has its number", "[descriptors]") {
     table all;
-    socket_pair former;
-    const socket_pair other;
+    two_sockets former;
+    const two_sockets other;
     counted_watcher old;
     counted_watcher fresh;
     all.add(&old, former.ends[0], EPOLLIN, "test");
@@ -196,8 +196,8 @@ TEST_CASE("a watcher whose file was closed hears nothing of the one that has its
 TEST_CASE("a file that a duplicate keeps open under a former number is found stale, and rebuilding drops it",
           "[descriptors]") {
     table all;
-    socket_pair former;
-    const socket_pair other;
+    two_sockets former;
+    const two_sockets other;
     counted_watcher old;
     counted_watcher fresh;
     const unique_fd duplicate{::dup(former.ends[0])};
@@ -223,7 +223,7 @@ TEST_CASE("a file that a duplicate keeps open under a former number is found sta
 
 TEST_CASE("an event that was fetched before its watcher was removed is not stale", "[descriptors]") {
     table all;
-    const socket_pair pair;
+    const two_sockets pair;
     counted_watcher reader;
     all.add(&reader, pair.ends[0], EPOLLIN, "test");
     pair.send();
@@ -238,8 +238,8 @@ TEST_CASE("an event that was fetched before its watcher was removed is not stale
 
 TEST_CASE("a file that comes back to its number by a duplicate is watched anew", "[descriptors]") {
     table all;
-    socket_pair pair;
-    const socket_pair other;
+    two_sockets pair;
+    const two_sockets other;
     counted_watcher old;
     counted_watcher fresh;
     const unique_fd duplicate{::dup(pair.ends[0])};

@@ -79,8 +79,8 @@ struct GCD_VISIBLE event_source : source_object {
 
     // A timer.
     its_time time;
-    std::int64_t target = never; ///< when it is due next; ns on the time's clock
-    std::int64_t interval = never;
+    std::int64_t target = end_of_time; ///< when it is due next; ns on the time's clock
+    std::int64_t interval = end_of_time;
     std::int64_t leeway = 0;
     /// Raised by each set_timer: what is told of an earlier one is void.
     std::uint32_t setting = 0;
@@ -176,22 +176,22 @@ GCD_HIDDEN inline void descriptor_is_ready(descriptor_watcher* entry, telling wh
 /// Gives a timer the settings that its configuration has now. If that fails, nothing has changed.
 GCD_HIDDEN inline void set_time(event_source* source, const timer_config& from) {
     const bool relative = !from.start_is_absolute;
-    const bool endless = !from.repeating || from.interval == never;
-    const bool starts = relative ? from.start_delay != never : from.start != time_forever;
+    const bool endless = !from.repeating || from.interval == end_of_time;
+    const bool starts = relative ? from.start_delay != end_of_time : from.start != time_forever;
     const clock on = relative || !starts ? clock::uptime : time_clock(from.start);
     event_loop& loop = the_loop();
     const std::int64_t now = loop.now(on);
-    const std::int64_t target = !starts ? never
+    const std::int64_t target = !starts ? end_of_time
                                 : relative || is_now(from.start)
                                     ? saturated_sum(now, std::max(from.start_delay, std::int64_t{0}))
                                     : time_nanoseconds(from.start);
-    const std::int64_t interval = endless ? never : std::max(from.interval, std::int64_t{1});
+    const std::int64_t interval = endless ? end_of_time : std::max(from.interval, std::int64_t{1});
     const std::int64_t leeway = endless ? from.leeway : std::min(from.leeway, interval / 2);
     const bool due = target <= now;
-    if (target == never || (due && endless))
+    if (target == end_of_time || (due && endless))
         loop.clear(&source->time);
     else
-        loop.set(&source->time, on, due ? never : target, leeway, source->setting + 1);
+        loop.set(&source->time, on, due ? end_of_time : target, leeway, source->setting + 1);
     ++source->setting;
     source->target = target;
     source->interval = interval;
@@ -231,7 +231,7 @@ GCD_HIDDEN inline bool take_event(event_source* source, std::uint64_t& data) noe
 GCD_HIDDEN inline void wait_for_next(event_source* source, std::uint32_t setting) noexcept {
     event_loop& loop = the_loop();
     if (source->is_of(source_kind::timer)) {
-        if (source->setting != setting || source->target == never) return;
+        if (source->setting != setting || source->target == end_of_time) return;
         if (source->target <= loop.now(source->time.on))
             source->has_event = true;
         else

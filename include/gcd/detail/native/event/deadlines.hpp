@@ -14,7 +14,7 @@
 
 namespace gcd::inline GCD_ABI::detail::native {
 
-inline constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+inline constexpr std::int64_t end_of_time = std::numeric_limits<std::int64_t>::max();
 
 /// Part of what waits. Due from `target` on, and to be told by `latest` at the latest: what lies in between lets
 /// several be told at once.
@@ -101,8 +101,8 @@ private:
 class deadlines {
 public:
     [[nodiscard]] bool empty() const noexcept { return by_target_.empty(); }
-    /// When the next one has to be told at the latest; `never` if there is none.
-    [[nodiscard]] std::int64_t next_wake() const noexcept { return empty() ? never : by_latest_.earliest(); }
+    /// When the next one has to be told at the latest; `end_of_time` if there is none.
+    [[nodiscard]] std::int64_t next_wake() const noexcept { return empty() ? end_of_time : by_latest_.earliest(); }
 
     /// Room for so many in all; insert() needs no memory then. @throws std::bad_alloc
     void reserve(std::size_t count) {
@@ -130,10 +130,10 @@ private:
     deadline_heap<&deadline_entry::latest, &deadline_entry::place_by_latest> by_latest_;
 };
 
-/// The sum of two times, at most `never`.
+/// The sum of two times, at most `end_of_time`.
 GCD_HIDDEN inline std::int64_t saturated_sum(std::int64_t at, std::int64_t more) noexcept {
     std::int64_t sum = 0;
-    return __builtin_add_overflow(at, more, &sum) ? never : sum;
+    return __builtin_add_overflow(at, more, &sum) ? end_of_time : sum;
 }
 
 /// How often a timer that was due at `target` has been due by now, and when it is next. Drift-free: the next time is a
@@ -142,8 +142,9 @@ struct elapsed_intervals {
     std::uint64_t count;
     std::int64_t next;
 
-    elapsed_intervals(std::int64_t target, std::int64_t interval, std::int64_t now) noexcept : count{1}, next{never} {
-        if (interval == never) return;
+    elapsed_intervals(std::int64_t target, std::int64_t interval, std::int64_t now) noexcept
+        : count{1}, next{end_of_time} {
+        if (interval == end_of_time) return;
         // Told early only if the clock was set back meanwhile.
         if (now > target)
             count += (static_cast<std::uint64_t>(now) - static_cast<std::uint64_t>(target)) /

@@ -58,7 +58,7 @@ public:
 
     /// For one that is told once, and not enlisted. @throws std::system_error, std::bad_alloc
     void arm_once(timed* entry, clock on, std::int64_t target, std::int64_t leeway);
-    /// Enlists it, and arms it unless `target` is `never`, in place of what it waited for until now. If that fails,
+    /// Enlists it, and arms it unless `target` is `end_of_time`, in place of what it waited for until now. If that fails,
     /// nothing has changed. @throws std::system_error, std::bad_alloc
     void set(timed* entry, clock on, std::int64_t target, std::int64_t leeway, std::uint32_t mark);
     /// It is enlisted, and doesn't wait.
@@ -100,8 +100,8 @@ private:
         deadlines waiting;
         std::size_t enlisted = 0;
         unique_fd timer;
-        /// When the timer expires; `never` if it is not set.
-        std::int64_t set_to = never;
+        /// When the timer expires; `end_of_time` if it is not set.
+        std::int64_t set_to = end_of_time;
     };
 
     // All under the lock, save run().

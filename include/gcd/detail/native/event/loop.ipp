@@ -39,7 +39,7 @@ inline void event_loop::set(timed* entry, clock on, std::int64_t target, std::in
     ++line_of(on).enlisted;
     entry->on = on;
     entry->is_enlisted = true;
-    if (target != never) insert(entry, target, leeway, mark);
+    if (target != end_of_time) insert(entry, target, leeway, mark);
 }
 
 inline void event_loop::arm(timed* entry, std::int64_t target, std::int64_t leeway, std::uint32_t mark) noexcept {
@@ -159,7 +159,7 @@ inline void event_loop::jump_wall_clock(std::int64_t by) noexcept {
     const std::lock_guard hold{lock_};
     wall_shift_.fetch_add(by, std::memory_order_relaxed);
     timeline& wall = line_of(clock::wall);
-    wall.set_to = never;
+    wall.set_to = end_of_time;
     wake_by(clock::wall, wall.waiting.next_wake());
 }
 
@@ -184,7 +184,7 @@ inline void event_loop::collect_ready(const epoll_event* events, int count, desc
     bool stale = false;
     for (int i = 0; i < count; ++i) {
         for (timeline& line : lines_)
-            if (descriptor_table::is_own(events[i], line.timer.get())) line.set_to = never;
+            if (descriptor_table::is_own(events[i], line.timer.get())) line.set_to = end_of_time;
         if (!descriptors_.take(events[i], ready)) stale = true;
     }
     if (!stale) return;
@@ -216,7 +216,7 @@ inline void event_loop::end_thread() noexcept {
 
 /// Wakes a thread that sleeps.
 inline void event_loop::poke() noexcept {
-    line_of(clock::uptime).set_to = never;
+    line_of(clock::uptime).set_to = end_of_time;
     wake_by(clock::uptime, 0);
 }
 
