@@ -8,12 +8,14 @@
 #include "catch.hpp"
 #include "child.hpp"
 #include "sources.hpp"
+#include "switches.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include <sys/eventfd.h>
@@ -230,6 +232,33 @@ TEST_CASE("the event thread is there while somebody waits, and ends some time af
     queue.after(1ms, [&] { fired.set(); });
     CHECK(fired.wait());
     CHECK(the_loop().look().threads != 0);
+}
+
+TEST_CASE("what waits for later costs nothing meanwhile", "[timer][fd]") {
+    REQUIRE(event_thread_ends());
+    const gcd::queue queue{"idle"};
+    const int counters[2] = {::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    {
+        const timer far{gcd::timer_event{.interval = 1h, .repeating = false}, queue, [] {}};
+        far->start();
+        const reader watched{gcd::read_event{counters[0]}, queue, [] {}};
+        watched->start();
+        const reader cancelled{gcd::read_event{counters[1]}, queue, [] {}};
+        cancelled->start();
+        cancelled->cancel();
+        gcd_test::signal fired;
+        queue.after(1ms, [&] { fired.set(); });
+        REQUIRE(fired.wait());
+        REQUIRE(await([] { return the_loop().look().asleep == 2; }));
+        const auto& pool = gcd::detail::native::the_pool();
+        REQUIRE(await([&] { return pool.running(pool.status.load()) == 0 && pool.monitor_armed.load() == 0; }));
+        const auto before = gcd_test::switches_of_own_threads();
+        CHECK(before.size() >= 2);
+        // Time is what this is about: nothing happens while it passes.
+        std::this_thread::sleep_for(1s);
+        CHECK(gcd_test::switches_of_own_threads() == before);
+    }
+    for (const int counter : counters) ::close(counter);
 }
 
 TEST_CASE("an event thread that an item of a lower level asks for is no nicer than the usual ones", "[timer][qos]") {

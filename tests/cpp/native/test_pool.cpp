@@ -3,13 +3,11 @@
 
 #include "await.hpp"
 #include "catch.hpp"
+#include "switches.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <filesystem>
-#include <fstream>
-#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -22,6 +20,7 @@
 using namespace std::chrono_literals;
 using gcd_test::await;
 using gcd_test::latch;
+using gcd_test::switches_of_own_threads;
 namespace native = gcd::detail::native;
 
 namespace {
@@ -143,23 +142,11 @@ TEST_CASE("an idle pool never wakes up by itself", "[native][pool]") {
     REQUIRE(ended.wait());
     // What there is too much of has to go first.
     REQUIRE(await([] { return running() == 0 && first_pool().monitor_armed.load() == 0; }));
-    const auto switches = [] {
-        std::map<std::string, std::string> seen;
-        for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
-            std::ifstream status{task.path() / "status"};
-            bool ours = false;
-            for (std::string line; std::getline(status, line);) {
-                if (line.rfind("Name:\tgcd-", 0) == 0) ours = true;
-                if (ours && line.rfind("voluntary_ctxt_switches", 0) == 0) seen[task.path().filename()] = line;
-            }
-        }
-        return seen;
-    };
-    const auto before = switches();
+    const auto before = switches_of_own_threads();
     CHECK(!before.empty());
     // Time is what this is about: nothing happens while it passes.
     std::this_thread::sleep_for(1s);
-    CHECK(switches() == before);
+    CHECK(switches_of_own_threads() == before);
     suspended.resume();
     suspended.run_sync([] {});
 }
