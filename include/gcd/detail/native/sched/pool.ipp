@@ -322,7 +322,8 @@ struct pool_threads {
         self->thread.store(static_cast<pid_t>(::syscall(SYS_gettid)), std::memory_order_release);
         self->outermost.enter();
         self->owner->run(*self);
-        self->outermost.leave();
+        // Its worker may be another thread's by now.
+        innermost_frame = nullptr;
         state->as_worker = nullptr;
         return nullptr;
     }
