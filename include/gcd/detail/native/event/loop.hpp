@@ -109,6 +109,7 @@ private:
     [[nodiscard]] bool somebody_waits() const noexcept;
     void open(clock on);
     void need_thread();
+    static void ask_monitor() noexcept;
     void start_for_others() noexcept;
     void make_room(clock on);
     void insert(timed* entry, std::int64_t target, std::int64_t leeway, std::uint32_t mark) noexcept;

@@ -126,10 +126,14 @@ inline void event_loop::need_thread() {
     // Also tells the thread when it may end.
     if (line_of(clock::uptime).timer.get() < 0) open(clock::uptime);
     // It may run items of the usual level, so that it must not begin as nice as a worker of a lower one.
-    if (the_pool().nicer_than_here() < 0)
-        return the_pool().send_monitor(+[]() noexcept { the_loop().start_for_others(); });
+    if (the_pool().nicer_than_here() < 0) return ask_monitor();
     if (const int error = pool_threads::start(&body, this); error != 0) throw_errno(error, "gcd: pthread_create");
     ++threads_;
+}
+
+/// Has the monitor start the thread.
+inline void event_loop::ask_monitor() noexcept {
+    the_pool().send_monitor(+[]() noexcept { the_loop().start_for_others(); });
 }
 
 /// On the monitor's thread. If the system has no thread to give, it is asked again.
@@ -139,7 +143,7 @@ inline void event_loop::start_for_others() noexcept {
     if (pool_threads::start(&body, this) == 0)
         ++threads_;
     else
-        the_pool().send_monitor(+[]() noexcept { the_loop().start_for_others(); });
+        ask_monitor();
 }
 
 /// Another one to sleep while this one runs items. If there can't be one, it leaves them to the pool.
