@@ -77,7 +77,10 @@ struct api {
         descriptor->async_wait(asio::posix::stream_descriptor::wait_read,
                                [descriptor, body](const asio::error_code& error) mutable {
                                    if (error) return;
-                                   body();
+                                   // asio may tell of the same bytes twice.
+                                   asio::posix::stream_descriptor::bytes_readable readable;
+                                   descriptor->io_control(readable);
+                                   if (readable.get() != 0) body();
                                    wait(descriptor, body);
                                });
     }
