@@ -24,7 +24,8 @@ public:
 
     /// `ready(context)` is called once for each wait().
     readiness(int fd, bool writing, queue_object* on, function ready, void* context)
-        : fd_{fd}, events_{writing ? EPOLLOUT : EPOLLIN}, told_{new watcher{on, ready, context}} {}
+        : fd_{fd}, events_{static_cast<std::uint32_t>(writing ? EPOLLOUT : EPOLLIN)},
+          told_{new watcher{on, ready, context}} {}
     readiness(const readiness&) = delete;
     readiness& operator=(const readiness&) = delete;
     ~readiness() { let_go(told_); }
