@@ -7,6 +7,7 @@
 #include <gcd/config.hpp>
 #include <gcd/detail/backend.hpp>
 #include <gcd/detail/held.hpp>
+#include <gcd/detail/types.hpp>
 
 #include <concepts>
 #include <utility>
@@ -40,6 +41,19 @@ public:
     waiting_for_lock& operator=(const waiting_for_lock&) = delete;
     ~waiting_for_lock() { detail::backend::end_waiting_for_lock(); }
 };
+
+/// At the end of an item that holds the lock: true if the thread keeps it, for the next item that asks for it. The
+/// engine calls `release` before the thread runs anything else, waits, or sleeps. Only for items submitted with a
+/// callable that has a static member `carries`. False, always so on libdispatch: the caller releases it.
+[[nodiscard]] inline bool leave_carried(const carried_lock& lock) noexcept {
+    return detail::backend::leave_carried(&lock);
+}
+
+/// At the beginning of an item whose callable has a static member `carries`: true if the thread has kept the lock since
+/// the item before, and this one has it now.
+[[nodiscard]] inline bool take_carried(const carried_lock& lock) noexcept {
+    return detail::backend::take_carried(&lock);
+}
 
 } // namespace gcd::inline GCD_ABI
 

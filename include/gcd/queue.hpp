@@ -90,12 +90,19 @@ public:
     /// @see dispatch_sync_f
     template <class F> std::invoke_result_t<F&> run_sync(F&& callable) const;
 
+    /// Runs the callable in place if its turn can be had at once, without waiting and without a look at what else the
+    /// thread holds; false, and nothing was run, otherwise. Throws what the callable throws; its result is dropped.
+    /// Always false on libdispatch, which has no such call.
+    template <task F> [[nodiscard]] bool try_run_sync(F&& callable) const;
+
     /// As run_async, but on a concurrent queue the item waits for all before it and runs alone. On a serial or global
     /// queue it is an ordinary item. @see dispatch_barrier_async_f
     template <task F> void barrier_async(F&& callable) const;
 
     /// As run_sync, but as a barrier. @see dispatch_barrier_sync_f
     template <class F> std::invoke_result_t<F&> barrier_sync(F&& callable) const;
+    /// As try_run_sync, but as a barrier.
+    template <task F> [[nodiscard]] bool try_barrier_sync(F&& callable) const;
 
     /// Submits the callable after a span of time (at once if it is negative; never, and dropped, if it is for ever), or
     /// up to a tenth of it later (at least a millisecond, at most a minute) if that saves a wake-up.
@@ -255,6 +262,22 @@ template <class F> std::invoke_result_t<F&> queue::barrier_sync(F&& callable) co
     detail::borrowed_call<std::remove_reference_t<F>> body{callable};
     detail::backend::queue_barrier_sync(object_.get(), body);
     return body.take();
+}
+
+template <task F> bool queue::try_run_sync(F&& callable) const {
+    detail::require_callable(callable, "gcd::queue::try_run_sync: the callable is empty");
+    detail::borrowed_call<std::remove_reference_t<F>> body{callable};
+    if (!detail::backend::queue_try_sync(object_.get(), body)) return false;
+    static_cast<void>(body.take());
+    return true;
+}
+
+template <task F> bool queue::try_barrier_sync(F&& callable) const {
+    detail::require_callable(callable, "gcd::queue::try_barrier_sync: the callable is empty");
+    detail::borrowed_call<std::remove_reference_t<F>> body{callable};
+    if (!detail::backend::queue_try_barrier_sync(object_.get(), body)) return false;
+    static_cast<void>(body.take());
+    return true;
 }
 
 template <task F> void queue::after(gcd::time when, F&& callable) const {

@@ -67,6 +67,8 @@ GCD_SEAM(queue_async, void(queue_object*, work*)); // logic_error: inactive work
 GCD_SEAM(queue_barrier_async, void(queue_object*, work*));
 GCD_SEAM(queue_sync, void(queue_object*, call&)); // would_deadlock; logic_error: inactive; interrupted
 GCD_SEAM(queue_barrier_sync, void(queue_object*, call&));
+GCD_SEAM(queue_try_sync, bool(queue_object*, call&)); // false if that would have to wait; an engine may always say so
+GCD_SEAM(queue_try_barrier_sync, bool(queue_object*, call&));
 GCD_SEAM(queue_after, void(queue_object*, std::uint64_t, work*)); // drops the work if the time is for ever
 GCD_SEAM(queue_suspend, void(queue_object*));                     // logic_error: not an own queue
 GCD_SEAM(queue_resume, void(queue_object*));                      // logic_error: not suspended
@@ -145,7 +147,9 @@ GCD_SEAM(write_once, void(int, data_object*, queue_object*, io_callback));
 // --- the pool ---------------------------------------------------------------------------------------------------
 GCD_SEAM(begin_waiting_for_lock, void() noexcept); // the engine needs no replacement for this thread
 GCD_SEAM(end_waiting_for_lock, void() noexcept);
-GCD_SEAM(set_max_threads, void(unsigned)); // 1 to most_threads; not_supported
+GCD_SEAM(leave_carried, bool(const carried_lock*) noexcept); // true: released by the engine in time, or taken
+GCD_SEAM(take_carried, bool(const carried_lock*) noexcept);  // true if this thread had kept it
+GCD_SEAM(set_max_threads, void(unsigned));                   // 1 to most_threads; not_supported
 
 #undef GCD_SEAM
 

@@ -22,6 +22,17 @@ enum class clock : unsigned char {
 };
 
 namespace detail {
+using plain_function = void() noexcept;
+}
+
+/// A lock that items of one kind need and that costs to take, such as an interpreter's: an item that holds it at its end
+/// may leave it to the next one on its thread (leave_carried, take_carried in blocking.hpp). Of static storage.
+struct carried_lock {
+    /// Gives it back; called on the thread that it was left on.
+    detail::plain_function* release;
+};
+
+namespace detail {
 
 struct queue_object;
 struct group_object;

@@ -49,6 +49,7 @@ struct GCD_VISIBLE work {
     std::atomic<work*> next{nullptr}; ///< of an engine that has lists
     bool exclusive = false;           ///< runs as a barrier
     work_kind kind = work_kind::item;
+    bool carries = false; ///< asks for a carried lock itself: what its thread carries need not be released before
 };
 
 GCD_HIDDEN inline void drop(work* item) noexcept { item->fn(item, op::drop); }
@@ -69,11 +70,16 @@ template <class F> constexpr void require_callable(const F& callable, const char
     if (is_null_callable(callable)) throw std::invalid_argument(what);
 }
 
+/// A callable that asks for a carried lock: it has a static member `carries`.
+template <class F> constexpr bool carries_lock = requires { F::carries; };
+
 /// The node of an asynchronous submission: the one allocation that it costs, from the engine's memory.
 template <class Backend, class F> struct callable_work final : work {
     F callable;
 
-    template <class G> explicit callable_work(G&& from) : work{&invoke}, callable(std::forward<G>(from)) {}
+    template <class G>
+    explicit callable_work(G&& from)
+        : work{.fn = &invoke, .carries = carries_lock<F>}, callable(std::forward<G>(from)) {}
 
     static void invoke(work* self, op what) noexcept {
         auto* node = static_cast<callable_work*>(self);

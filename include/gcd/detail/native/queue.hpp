@@ -329,6 +329,24 @@ GCD_HIDDEN inline void end_waiting_for_lock() noexcept {
         on->waiting_for_lock.store(on->waiting_for_lock.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
 }
 
+/// In the child of a fork the worker ends with its item, and keeps nothing.
+GCD_HIDDEN inline bool leave_carried(const carried_lock* lock) noexcept {
+    worker* on = this_worker();
+    if (on == nullptr || fork_generation.load(std::memory_order_relaxed) != on->owner->generation) return false;
+    on->carried = lock;
+    return true;
+}
+GCD_HIDDEN inline bool take_carried(const carried_lock* lock) noexcept {
+    worker* on = this_worker();
+    if (on == nullptr || on->carried == nullptr) return false;
+    if (on->carried != lock) {
+        release_carried(*on);
+        return false;
+    }
+    on->carried = nullptr;
+    return true;
+}
+
 GCD_HIDDEN inline void set_max_threads(unsigned count) { the_pool().set_limit(count); }
 
 } // namespace native

@@ -265,9 +265,39 @@ GCD_HIDDEN inline bool sync_outwards(lane* of, const sync_request& request) {
 }
 
 /// On queues that aren't ours alone a barrier is an ordinary item.
+[[gnu::always_inline]] inline bool is_barrier_on(const queue_object* queue) noexcept {
+    return queue == nullptr || queue->kind == object_kind::queue;
+}
+
 [[gnu::always_inline]] inline void queue_barrier_sync(queue_object* queue, call& body) {
-    const bool barrier = queue == nullptr || queue->kind == object_kind::queue;
-    sync_from(queue, body, barrier, "barrier_sync");
+    sync_from(queue, body, is_barrier_on(queue), "barrier_sync");
+}
+
+/// Of the targets, one that is serial and idle is taken too. The lanes of the system are never idle.
+[[gnu::always_inline]] inline bool try_sync_from(queue_object* queue, call& body, bool barrier, const char* what) {
+    lane* onto = as_lane(checked(queue, what));
+    const bool alone = onto->serial || barrier;
+    if (!(alone ? try_take(onto) : try_read(onto))) return false;
+    const turn held{onto, alone};
+    frame* caller = innermost_frame;
+    body.fill_unmarked(onto, barrier, caller, caller != nullptr ? caller->interruption : nullptr);
+    lane* outer = target_lane(onto);
+    if (outer == nullptr) {
+        body.run(&body);
+        return true;
+    }
+    if (!outer->serial || target_lane(outer) != nullptr || !try_take(outer)) return false;
+    const turn outer_held{outer, true};
+    if (target_lane(outer) != nullptr) return false;
+    body.run(&body);
+    return true;
+}
+
+GCD_HIDDEN inline bool queue_try_sync(queue_object* queue, call& body) {
+    return try_sync_from(queue, body, false, "try_run_sync");
+}
+GCD_HIDDEN inline bool queue_try_barrier_sync(queue_object* queue, call& body) {
+    return try_sync_from(queue, body, is_barrier_on(queue), "try_barrier_sync");
 }
 
 } // namespace gcd::inline GCD_ABI::detail::native

@@ -431,6 +431,9 @@ GCD_HIDDEN inline void workloop_set_autorelease_frequency(queue_object* queue, a
 GCD_HIDDEN inline void begin_waiting_for_lock() noexcept {}
 GCD_HIDDEN inline void end_waiting_for_lock() noexcept {}
 
+GCD_HIDDEN inline bool leave_carried(const carried_lock*) noexcept { return false; }
+GCD_HIDDEN inline bool take_carried(const carried_lock*) noexcept { return false; }
+
 GCD_HIDDEN inline void set_max_threads(unsigned) {
     throw_not_supported("gcd::set_max_threads: libdispatch sizes its pool itself");
 }

@@ -262,6 +262,15 @@ GCD_HIDDEN inline void once_run(once_state& once, call& body) {
     parking.changed.notify_all();
 }
 
+GCD_HIDDEN inline bool queue_try_sync(queue_object* queue, call&) {
+    static_cast<void>(checked(queue, "try_run_sync"));
+    return false;
+}
+GCD_HIDDEN inline bool queue_try_barrier_sync(queue_object* queue, call&) {
+    static_cast<void>(checked(queue, "try_barrier_sync"));
+    return false;
+}
+
 } // namespace gcd::inline GCD_ABI::detail::system
 
 #endif

@@ -73,6 +73,7 @@ GCD_HIDDEN inline void pay_readers(worker& on) {
 }
 
 GCD_HIDDEN inline bool pay_held_back(worker& on) {
+    release_carried(on);
     if ((on.held.leaves | on.held.readers) == 0) return false;
     pay_group(on);
     pay_readers(on);
@@ -80,8 +81,11 @@ GCD_HIDDEN inline bool pay_held_back(worker& on) {
 }
 
 /// Before an item runs: what is owed for others than its own group and lane.
-[[gnu::always_inline]] inline void pay_others(worker* on, const group_object* group, const lane* of) {
+[[gnu::always_inline]] inline void pay_others(worker* on, const work* item, const lane* of) {
     if (on == nullptr) return;
+    const group_object* group = item->group;
+    if (on->carried != nullptr && !item->carries) [[unlikely]]
+        release_carried(*on);
     if (on->held.leaves != 0 && on->held.group != group) pay_group(*on);
     if (on->held.readers != 0 && on->held.readers_of != of) pay_readers(*on);
 }
@@ -97,14 +101,14 @@ GCD_HIDDEN inline bool pay_held_back(worker& on) {
 
 /// An item of the lane, on this thread. Its memory is given back, and stays readable until this thread gives back more.
 [[gnu::always_inline]] inline void run_item(lane* of, work* item, worker* on) {
-    pay_others(on, item->group, of);
+    pay_others(on, item, of);
     const scoped_frame inside{of, item->exclusive};
     item->fn(item, op::run);
 }
 
 /// As above, with nothing further out: the worker's own frame serves.
 [[gnu::always_inline]] inline void run_outermost(lane* of, work* item, worker& on) {
-    pay_others(&on, item->group, of);
+    pay_others(&on, item, of);
     on.outermost.queue = of;
     item->fn(item, op::run);
     on.outermost.queue = nullptr;
@@ -139,6 +143,7 @@ GCD_HIDDEN inline unsigned linger(lane* of, const drain_frame& in) noexcept {
     constexpr int looks = 4;
     if (in.of != nullptr || in.on == nullptr) return 0;
     for (int look = 0; look < looks && !in.others_wait(); ++look) {
+        release_carried(*in.on);
         pause_for_others();
         if ((of->state.load(std::memory_order_relaxed) & lane::all_dirty) != 0) return take_dirty(of);
     }
@@ -206,7 +211,7 @@ GCD_HIDDEN inline bool run_row(lane* of, work_list& list, work*& last, const dra
     work* node = last;
     for (;;) {
         group_object* group = node->group;
-        pay_others(in.on, group, of);
+        pay_others(in.on, node, of);
         node->fn(node, op::run);
         const bool more = list.detach(node);
         leave_group(in.on, group);
@@ -257,7 +262,7 @@ GCD_HIDDEN inline void drain_serial(lane* of, const drain_frame& in) {
             --budget;
             more = list.detach(node);
             if (node->kind == work_kind::borrowed) {
-                pay_others(in.on, nullptr, of);
+                pay_others(in.on, node, of);
                 node->fn(node, op::run);
             } else if (node->kind == work_kind::token) {
                 drain(static_cast<lane_token*>(node)->of, {of, &in, in.on});
@@ -372,7 +377,7 @@ GCD_HIDDEN inline void drain_concurrent(lane* of, const drain_frame& in) {
         }
         if (node->kind == work_kind::borrowed) {
             more = of->items.detach(node);
-            pay_others(in.on, nullptr, of);
+            pay_others(in.on, node, of);
             node->fn(node, op::run);
         } else {
             group_object* group = node->group;
@@ -398,7 +403,7 @@ GCD_HIDDEN inline void drain(lane* of, const drain_frame& in) {
 GCD_HIDDEN inline void run_pooled(work* item, worker& on) {
     lane* of = as_lane(item->queue);
     if (item->kind == work_kind::token) {
-        pay_others(&on, nullptr, of);
+        pay_others(&on, item, of);
         lane* child = static_cast<lane_token*>(item)->of;
         drain(child, {of, nullptr, &on});
     } else {

@@ -81,7 +81,7 @@ struct GCD_VISIBLE lane : queue_object {
 
     lane(object_kind of, std::string_view name, bool may_run_side_by_side, pool& from, std::uint64_t first_state = kept)
         : queue_object{of, name, may_run_side_by_side}, state{first_state},
-          token{{.fn = nullptr, .kind = work_kind::token}, this} {
+          token{{.fn = nullptr, .kind = work_kind::token, .carries = true}, this} {
         native = &from;
         if (of == object_kind::workloop) by_level.reset(new work_list[levels]);
     }
@@ -144,6 +144,7 @@ GCD_HIDDEN inline void drop_retired_targets(queue_object* queue) {
 GCD_HIDDEN inline void destroy(lane* ended) noexcept {
     drop_retired_targets(ended);
     if (queue_object* target = ended->target.load(std::memory_order_relaxed)) let_go(target);
+    if (worker* on = this_worker()) release_carried(*on);
     run_finalizer(ended);
     delete ended;
 }

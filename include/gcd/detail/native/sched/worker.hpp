@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <utility>
 
 #include <sys/types.h>
 
@@ -69,6 +70,9 @@ struct worker {
     bool looks_at_once = false;
 
     held_back held;
+    /// What the item before has left to the next one of its kind. Released before anything else is run, and before the
+    /// worker looks for work elsewhere, so that nobody waits for a lock that a thread keeps for nothing.
+    const carried_lock* carried = nullptr;
     unsigned turns = 0;
     std::size_t last_batch = 0; ///< how many items came out of a list last
     /// When the worker last looked at the clock, and how many items it had taken by then; zero if it has been idle
@@ -79,6 +83,11 @@ struct worker {
     /// is.
     frame outermost{nullptr, false, nullptr, nullptr};
 };
+
+/// Before anything that is not an item which asks for the lock.
+[[gnu::noinline]] GCD_HIDDEN inline void release_carried(worker& on) noexcept {
+    if (const carried_lock* lock = std::exchange(on.carried, nullptr)) lock->release();
+}
 
 } // namespace gcd::inline GCD_ABI::detail::native
 
