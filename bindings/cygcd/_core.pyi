@@ -901,7 +901,7 @@ class Data:
     @overload
     def __init__(self, data: Buffer | None = None) -> None:
         """data: any bytes-like object, or a Data; None for no bytes. Immutable ones (bytes, and memoryviews of
-        them) are shared, others copied. `bytes=` is another name for the argument.
+        them) are shared if they are large, others copied. `bytes=` is another name for the argument.
         """
 
     @overload

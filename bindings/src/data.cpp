@@ -6,6 +6,7 @@
 #include "bind.hpp"
 #include "convert.hpp"
 #include "py_work.hpp"
+#include "quick.hpp"
 
 #include <pybind11/stl.h>
 
@@ -52,8 +53,10 @@ bool shows_bytes(py::handle object) {
     return base != nullptr && PyBytes_Check(base);
 }
 
+/// A copy of fewer bytes costs less than the end of a reference on another thread.
 gcd::data share(std::span<const std::byte> bytes, py::handle owner) {
-    if (bytes.empty()) return {};
+    constexpr std::size_t worth_it = 16 * 1024;
+    if (bytes.size() < worth_it) return gcd::data{bytes};
     return gcd::data{bytes, gcd::queue::global_queue(), [held = py_ref{py::reinterpret_borrow<py::object>(owner)}] {}};
 }
 
@@ -89,6 +92,18 @@ py::bytes bytes_of(const gcd::data& data) {
     PyObject* made = to_bytes(data);
     if (made == nullptr) throw py::error_already_set();
     return py::reinterpret_steal<py::bytes>(made);
+}
+
+gcd::data of_bytes(PyObject* object) {
+    const std::span<const char> bytes{PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))};
+    return share(std::as_bytes(bytes), object);
+}
+
+/// Data() and Data(bytes).
+py_data* make_data_quickly(PyObject* const* arguments, Py_ssize_t count) {
+    if (count == 0) return new py_data{};
+    if (count != 1 || !PyBytes_CheckExact(arguments[0])) return nullptr;
+    return new py_data{of_bytes(arguments[0])};
 }
 
 py::object wrap(gcd::data data) { return py::cast(py_data{std::move(data)}); }
@@ -193,8 +208,9 @@ void bind_data(py::module_& module) {
     };
     type.def(py::init(make), py::arg("data") = py::none(),
              "data: any bytes-like object, or a Data; None for no bytes. Immutable ones (bytes, and memoryviews of\n"
-             "them) are shared, others copied. `bytes=` is another name for the argument.");
+             "them) are shared if they are large, others copied. `bytes=` is another name for the argument.");
     type.def(py::init(make), py::kw_only(), py::arg("bytes"), "The same, by the other name.");
+    quick_init<py_data, &make_data_quickly>::install(type);
     bind_protocols(type);
     type.def_property_readonly(
         "size", [](const py_data& self) { return self.bytes.size(); }, "In bytes.\n\nSee dispatch_data_get_size.");

@@ -83,8 +83,14 @@ inline bool is_finalizing() noexcept {
 class main_thread {
 public:
     static bool is_current() noexcept { return PyThread_get_thread_ident() == identity_; }
+    /// Asks the module threading only if somebody has imported it, or this isn't the process' first thread: its import
+    /// would take longer than this module's.
     static void learn() {
-        identity_ = py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>();
+        const py::dict modules = py::module_::import("sys").attr("modules");
+        if (gcd::detail::on_main_thread() && !modules.contains("threading"))
+            identity_ = PyThread_get_thread_ident();
+        else
+            identity_ = py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>();
     }
 
 private:
@@ -117,20 +123,125 @@ private:
     guard.disarm();
 }
 
-/// Calls `body` with the GIL held, on any thread. A thread of the engine has to pass the gate: false, and nothing
-/// called, once it is closed. The body must not throw, and must not be noexcept: the thread may be unwound through it.
-///
-/// All that is known about a worker's thread state is in here, so that workers can come to keep one.
+/// The thread state of a thread that Python did not make, kept until the thread ends: making and ending one for each
+/// callback would cost a hundred times as much as the callback.
+class thread_state {
+public:
+    /// Null on a thread of Python's, and before the first keep().
+    static PyThreadState* kept() noexcept { return kept_; }
+
+    /// Inside of a callback that the engine has called on this thread; the thread has passed the gate then.
+    class callback {
+    public:
+        callback() noexcept { ++depth_; }
+        callback(const callback&) = delete;
+        callback& operator=(const callback&) = delete;
+        ~callback() { --depth_; }
+
+        static bool is_under_way() noexcept { return depth_ != 0; }
+    };
+
+    /// With the GIL held, on a thread whose state PyGILState_Ensure() has just made: one more count keeps it.
+    static void keep() {
+        static thread_local ending guard;
+        guard.armed = true;
+        PyGILState_Ensure();
+        kept_ = PyGILState_GetThisThreadState();
+    }
+
+    /// Between two callbacks: each has a context (contextvars) of its own, which is empty at first.
+    static void forget_context() {
+        if (kept_ == nullptr || kept_->context == nullptr) return;
+        ++kept_->context_ver;
+        drop_reference(std::exchange(kept_->context, nullptr));
+    }
+
+private:
+    /// Ends the state with the thread. Once the gate is closed the state is left alone.
+    struct ending {
+        bool armed = false;
+        ~ending() {
+            if (!armed || !gate::enter()) return;
+            restore_gil(std::exchange(kept_, nullptr));
+            park_on_unwind guard;
+            PyGILState_Release(PyGILState_UNLOCKED);
+            guard.disarm();
+            gate::leave();
+        }
+    };
+
+    static inline constinit thread_local PyThreadState* kept_ = nullptr;
+    static inline constinit thread_local unsigned depth_ = 0;
+};
+
+/// Calls `body` with the GIL held, on any thread. A thread that Python did not make has to pass the gate: false, and
+/// nothing called, once it is closed. The body must not throw, and must not be noexcept: the thread may be unwound
+/// through it.
 template <class F> bool in_python(F&& body) {
-    const bool foreign = PyGILState_GetThisThreadState() == nullptr;
-    if (foreign && !gate::enter()) return false;
+    const bool unknown = PyGILState_GetThisThreadState() == nullptr;
+    const bool enters = !thread_state::callback::is_under_way() && (unknown || thread_state::kept() != nullptr);
+    if (enters && !gate::enter()) return false;
     const PyGILState_STATE state = acquire_gil();
     park_on_unwind guard;
-    body();
-    // Ends the thread's state too, and with it thread-local Python objects.
+    if (unknown) thread_state::keep();
+    {
+        const thread_state::callback inside;
+        body();
+    }
+    if (enters) thread_state::forget_context();
     PyGILState_Release(state);
     guard.disarm();
-    if (foreign) gate::leave();
+    if (enters) gate::leave();
+    return true;
+}
+
+/// The GIL between two callbacks, which a worker of the native engine takes from one to the next.
+inline constexpr gcd::carried_lock carried_gil{[]() noexcept {
+    PyEval_SaveThread();
+    gate::leave();
+}};
+
+/// Called so that threads that wait for the GIL get it: the interpreter hands it over at the beginning of a Python
+/// function, if somebody has waited for long enough. Callables that are not written in Python never do.
+class fairness {
+public:
+    static void learn();
+    /// After a call. False with an exception set, on the main thread only: a signal handler has raised it.
+    static bool count() {
+        constexpr unsigned often = 64;
+        if (++calls_ % often != 0) return true;
+        PyObject* none = PyObject_CallNoArgs(nothing_);
+        Py_XDECREF(none);
+        return none != nullptr;
+    }
+
+private:
+    static inline PyObject* nothing_ = nullptr;
+    static inline constinit thread_local unsigned calls_ = 0;
+};
+
+/// As in_python(), for callables that have a static member `carries` with the address of carried_gil.
+template <class F> bool in_python_carrying(F&& body) {
+    if (gcd::take_carried(carried_gil)) {
+        if (gate::is_closed()) {
+            carried_gil.release();
+            return false;
+        }
+    } else {
+        PyThreadState* kept = thread_state::kept();
+        if (kept == nullptr) return in_python(body);
+        if (!gate::enter()) return false;
+        restore_gil(kept);
+    }
+    park_on_unwind guard;
+    {
+        const thread_state::callback inside;
+        body();
+    }
+    thread_state::forget_context();
+    if (!fairness::count()) PyErr_WriteUnraisable(nullptr);
+    guard.disarm();
+    if (!gcd::leave_carried(carried_gil)) carried_gil.release();
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "bind.hpp"
 #include "convert.hpp"
 #include "py_work.hpp"
+#include "quick.hpp"
 
 namespace binding {
 
@@ -27,6 +28,16 @@ void bind_entry(py::module_& module) {
     require_init(type);
     type.def("__enter__", [](const group_entry& self) { self.group.enter().release(); }, "Enters the group.");
     type.def("__exit__", [](const group_entry& self, const py::args&) { self.group.leave(); }, "Leaves the group.");
+}
+
+PyObject* run_async_in_group_quickly(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+    if (count != 2 || PyObject_TypeCheck(arguments[0], queue_type) == 0 || PyCallable_Check(arguments[1]) == 0)
+        return nullptr;
+    const auto* group = quick_self<gcd::group>(self);
+    const auto* queue = quick_self<gcd::queue>(arguments[0]);
+    if (group == nullptr || queue == nullptr) return nullptr;
+    group->run_async(*queue, py_task{py::reinterpret_borrow<py::object>(arguments[1])});
+    return py::none().release().ptr();
 }
 
 } // namespace
@@ -77,6 +88,7 @@ void bind_group(py::module_& module) {
     type.def("__repr__", [](const gcd::group& self) {
         return self.wait_until(gcd::time{}) ? "<cygcd.Group empty>" : "<cygcd.Group busy>";
     });
+    quick_method<&run_async_in_group_quickly>::install(type, "run_async");
 }
 
 } // namespace binding

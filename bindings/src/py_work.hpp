@@ -54,8 +54,10 @@ class py_task {
 public:
     explicit py_task(py::object callable) noexcept : callable_{std::move(callable)} {}
 
+    static constexpr const gcd::carried_lock* carries = &carried_gil;
+
     void operator()() {
-        in_python([this] {
+        in_python_carrying([this] {
             call_reporting(callable_.get());
             callable_.reset();
         });

@@ -5,6 +5,7 @@
 #include "bind.hpp"
 #include "convert.hpp"
 #include "py_work.hpp"
+#include "quick.hpp"
 
 #include <pybind11/stl.h>
 
@@ -107,6 +108,52 @@ std::string describe_queue(const gcd::queue& queue) {
     return "<cygcd.Queue " + std::string(py::repr(py::str(queue.label()))) + " " + kind + ", " + state + ">";
 }
 
+// --- the short ways ---
+
+/// The queue and its callable, if that is what there is; else null.
+const gcd::queue* quick_queue(PyObject* self, PyObject* const* arguments, Py_ssize_t count) noexcept {
+    return count == 1 && PyCallable_Check(arguments[0]) != 0 ? quick_self<gcd::queue>(self) : nullptr;
+}
+
+PyObject* run_async_quickly(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+    const gcd::queue* queue = quick_queue(self, arguments, count);
+    if (queue == nullptr) return nullptr;
+    queue->run_async(py_task{py::reinterpret_borrow<py::object>(arguments[0])});
+    return py::none().release().ptr();
+}
+
+PyObject* barrier_async_quickly(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+    const gcd::queue* queue = quick_queue(self, arguments, count);
+    if (queue == nullptr) return nullptr;
+    queue->barrier_async(py_task{py::reinterpret_borrow<py::object>(arguments[0])});
+    return py::none().release().ptr();
+}
+
+/// A turn that can be had without waiting needs no release of the GIL. Null if it can't, or the callable has raised.
+PyObject* run_sync_quickly(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+    const gcd::queue* queue = quick_queue(self, arguments, count);
+    PyObject* result = nullptr;
+    if (queue != nullptr && queue->try_run_sync([&] { result = call_in_place(arguments[0]); })) return result;
+    return nullptr;
+}
+
+PyObject* barrier_sync_quickly(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+    const gcd::queue* queue = quick_queue(self, arguments, count);
+    PyObject* result = nullptr;
+    if (queue != nullptr && queue->try_barrier_sync([&] { result = call_in_place(arguments[0]); })) return result;
+    return nullptr;
+}
+
+/// Queue() and Queue("label").
+gcd::queue* make_queue_quickly(PyObject* const* arguments, Py_ssize_t count) {
+    if (count == 0) return new gcd::queue{};
+    if (count != 1 || !PyUnicode_CheckExact(arguments[0])) return nullptr;
+    Py_ssize_t size = 0;
+    const char* label = PyUnicode_AsUTF8AndSize(arguments[0], &size);
+    if (label == nullptr) throw py::error_already_set();
+    return new gcd::queue{std::string{label, static_cast<std::size_t>(size)}};
+}
+
 /// `with queue.suspended():`
 struct queue_suspension {
     gcd::queue queue;
@@ -182,6 +229,14 @@ void bind_submission(py::class_<gcd::queue>& type) {
         "Submits the callable after so many seconds (at once if negative, never if infinite), or at a Time, on the\n"
         "Time's clock. NaN: ValueError.\n\n"
         "See dispatch_after.");
+}
+
+void quicken(py::class_<gcd::queue>& type) {
+    quick_method<&run_async_quickly>::install(type, "run_async");
+    quick_method<&run_sync_quickly>::install(type, "run_sync");
+    quick_method<&barrier_async_quickly>::install(type, "barrier_async");
+    quick_method<&barrier_sync_quickly>::install(type, "barrier_sync");
+    quick_init<gcd::queue, &make_queue_quickly>::install(type);
 }
 
 void bind_state(py::class_<gcd::queue>& type) {
@@ -294,6 +349,8 @@ void bind_queue(py::module_& module) {
     bind_submission(type);
     bind_state(type);
     bind_values(type);
+    quicken(type);
+    queue_type = reinterpret_cast<PyTypeObject*>(type.ptr());
 
     module.def("get_specific", &get_current_specific, py::arg("key"),
                "The value under the key of the queue whose item this thread runs, or of the first of its targets that\n"

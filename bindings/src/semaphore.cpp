@@ -5,6 +5,7 @@
 #include "bind.hpp"
 #include "convert.hpp"
 #include "gil.hpp"
+#include "quick.hpp"
 
 #include <string>
 
@@ -23,6 +24,33 @@ bool wait_for_unit(const py_semaphore& self, const limit& timeout) {
     bool taken = false;
     block([&] { taken = self.semaphore.wait_until(timeout.until); });
     return taken;
+}
+
+/// wait(), and wait(seconds), if there is a unit.
+PyObject* wait_quickly(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+    const auto* held = quick_self<py_semaphore>(self);
+    if (held == nullptr || count > 1) return nullptr;
+    if (count == 1 && !(PyFloat_CheckExact(arguments[0]) && PyFloat_AS_DOUBLE(arguments[0]) >= 0)) return nullptr;
+    return held->semaphore.try_wait() ? py::bool_(true).release().ptr() : nullptr;
+}
+
+PyObject* signal_quickly(PyObject* self, PyObject* const*, Py_ssize_t count) {
+    const auto* held = quick_self<py_semaphore>(self);
+    if (held == nullptr || count != 0) return nullptr;
+    return py::bool_(held->semaphore.signal()).release().ptr();
+}
+
+PyObject* enter_quickly(PyObject* self, PyObject* const*, Py_ssize_t count) {
+    const auto* held = quick_self<py_semaphore>(self);
+    if (held == nullptr || count != 0 || !held->semaphore.try_wait()) return nullptr;
+    return Py_NewRef(self);
+}
+
+PyObject* exit_quickly(PyObject* self, PyObject* const*, Py_ssize_t) {
+    const auto* held = quick_self<py_semaphore>(self);
+    if (held == nullptr) return nullptr;
+    held->semaphore.signal();
+    return py::none().release().ptr();
 }
 
 } // namespace
@@ -57,6 +85,10 @@ void bind_semaphore(py::module_& module) {
     type.def("__repr__", [](const py_semaphore& self) {
         return "<cygcd.Semaphore made with " + std::to_string(self.initial) + ">";
     });
+    quick_method<&wait_quickly>::install(type, "wait");
+    quick_method<&signal_quickly>::install(type, "signal");
+    quick_method<&enter_quickly>::install(type, "__enter__");
+    quick_method<&exit_quickly>::install(type, "__exit__");
 }
 
 } // namespace binding
