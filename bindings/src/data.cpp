@@ -55,7 +55,7 @@ bool shows_bytes(py::handle object) {
 
 /// A copy of fewer bytes costs less than the end of a reference on another thread.
 gcd::data share(std::span<const std::byte> bytes, py::handle owner) {
-    constexpr std::size_t worth_it = 16 * 1024;
+    constexpr std::size_t worth_it = 16'384;
     if (bytes.size() < worth_it) return gcd::data{bytes};
     return gcd::data{bytes, gcd::queue::global_queue(), [held = py_ref{py::reinterpret_borrow<py::object>(owner)}] {}};
 }
