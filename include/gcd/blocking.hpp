@@ -44,7 +44,8 @@ public:
 
 /// At the end of an item that holds the lock: true if the thread keeps it, for the next item that asks for it. The
 /// engine calls `release` before the thread runs anything else, waits, or sleeps. Only for items submitted with a
-/// callable that has a static member `carries`. False, always so on libdispatch: the caller releases it.
+/// callable, and events of sources with a handler, that has a static member `carries`. False, always so on libdispatch:
+/// the caller releases it.
 [[nodiscard]] inline bool leave_carried(const carried_lock& lock) noexcept {
     return detail::backend::leave_carried(&lock);
 }

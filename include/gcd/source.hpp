@@ -42,7 +42,7 @@ public:
     template <class F>
         requires std::invocable<std::decay_t<F>&> || std::invocable<std::decay_t<F>&, typename Event::data>
     source(const Event& event, const queue& on, F&& handler)
-        : object_{detail::backend::source_create(event.config(), detail::access::object_of(on),
+        : object_{detail::backend::source_create(config_for<std::decay_t<F>>(event), detail::access::object_of(on),
                                                  as_event_handler(std::forward<F>(handler)))} {}
 
     source(source&&) noexcept = default;
@@ -112,6 +112,12 @@ public:
 
 private:
     explicit source(detail::ref<detail::source_object> object) noexcept : object_{std::move(object)} {}
+
+    template <class F> static detail::source_config config_for(const Event& event) {
+        detail::source_config config = event.config();
+        config.carries = detail::carries_lock<F>;
+        return config;
+    }
 
     /// Around the callable itself, so that a small one needs no memory of its own.
     template <class F> static event_handler as_event_handler(F&& handler) {

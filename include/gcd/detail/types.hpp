@@ -89,6 +89,7 @@ struct source_config {
     int handle = 0;         ///< descriptor, signal number or pid
     std::uint32_t mask = 0; ///< process events
     timer_config timer{};
+    bool carries = false; ///< the event handler asks for a carried lock
 };
 
 enum class channel_type : unsigned char { stream, random };

@@ -5,8 +5,10 @@
 #include "catch.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 using gcd_test::await;
 using gcd_test::latch;
@@ -158,6 +160,36 @@ TEST_CASE("a carried lock is released before a finalizer, a helper of apply and 
     });
     group.wait();
     CHECK(await([] { return first::is_free(); }));
+    CHECK(held == 0);
+}
+
+TEST_CASE("a row of events takes a carried lock once, and other handlers don't have it", "[native][carried]") {
+    constexpr int count = 20;
+    const gcd::queue queue;
+    std::atomic<int> fired{0};
+    std::atomic<int> held{0};
+    latch cancelled{1};
+    std::vector<gcd::timer> timers;
+    const gcd::timer_event now{.interval = std::chrono::hours{1}, .start_delay = gcd::duration{}};
+    queue.suspend();
+    for (int i = 0; i < count; ++i) {
+        timers.emplace_back(now, queue, in<first>([&] { ++fired; }));
+        timers.back().start();
+    }
+    const int before = first::taken;
+    queue.resume();
+    REQUIRE(await([&] { return fired == count && first::is_free(); }));
+    CHECK(first::taken - before == 1);
+
+    timers.back().set_cancel_handler([&] {
+        if (!first::is_free()) ++held;
+        cancelled.count_down();
+    });
+    queue.suspend();
+    timers.front().set_timer(now);
+    timers.back().cancel();
+    queue.resume();
+    CHECK(cancelled.wait());
     CHECK(held == 0);
 }
 

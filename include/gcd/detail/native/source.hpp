@@ -243,34 +243,46 @@ GCD_HIDDEN inline void wait_for_next(event_source* source, std::uint32_t setting
     }
 }
 
-GCD_HIDDEN inline void deliver(event_source* source) noexcept {
+/// What a delivery leaves to be done.
+struct delivered {
+    bool waits_again = false;
+    std::uint32_t setting = 0; ///< the timer's before it
+};
+
+GCD_HIDDEN inline delivered deliver(event_source* source) noexcept {
     std::function<void()> registration;
     std::uint64_t data = 0;
     bool has_event = false;
     std::uint32_t setting = 0;
     {
         const std::lock_guard hold{source->lock};
-        if (source->is_cancelled() || source->suspensions != 0) return;
+        if (source->is_cancelled() || source->suspensions != 0) return {};
         registration.swap(source->on_registration);
         setting = source->setting;
         has_event = source->has_event;
-        if (has_event && !registration && !take_event(source, data)) {
-            wait_for_next(source, setting);
-            return;
-        }
+        if (has_event && !registration && !take_event(source, data)) return {true, setting};
     }
     // What has come meanwhile is the next step's.
-    if (registration) return deliver_once(source, std::move(registration));
-    if (!has_event) return;
+    if (registration) {
+        release_carried_here();
+        deliver_once(source, std::move(registration));
+        return {};
+    }
+    if (!has_event) return {};
     if (begin_delivery(source)) deliver_data(source, data);
     end_delivery(source);
-    const std::lock_guard hold{source->lock};
-    if (!source->is_cancelled()) wait_for_next(source, setting);
+    return {true, setting};
 }
 
-GCD_HIDDEN inline bool begin_completion(event_source* source) noexcept {
-    const std::lock_guard hold{source->lock};
-    return source->is_cancelled() && !std::exchange(source->is_complete, true);
+/// What a step does last. A source whose handler asks for a carried lock has steps that do so, but other handlers may
+/// not.
+enum class step_end : unsigned char { nothing_left, again, completion };
+
+/// Under the lock.
+GCD_HIDDEN inline step_end end_of_step(event_source* source) noexcept {
+    if (source->is_cancelled() && !std::exchange(source->is_complete, true)) return step_end::completion;
+    source->step_is_under_way = has_something_to_do(source);
+    return source->step_is_under_way ? step_end::again : step_end::nothing_left;
 }
 
 /// Nothing of the system's is looked at any more.
@@ -278,17 +290,23 @@ GCD_HIDDEN inline void complete(event_source* source) noexcept {
     detail::complete(source, [source] { source->watched.close(); });
 }
 
-/// True if there is more to do, for which the step goes to the queue's end; otherwise it is under way no more.
-GCD_HIDDEN inline bool has_more_to_do(event_source* source) noexcept {
-    const std::lock_guard hold{source->lock};
-    return source->step_is_under_way = has_something_to_do(source);
-}
-
 GCD_HIDDEN inline void run_step(work* node, op) noexcept {
     event_source* source = static_cast<event_source::step_node*>(node)->of;
-    deliver(source);
-    if (begin_completion(source)) complete(source);
-    if (has_more_to_do(source))
+    const delivered done = deliver(source);
+    step_end end;
+    {
+        const std::lock_guard hold{source->lock};
+        if (done.waits_again && !source->is_cancelled()) wait_for_next(source, done.setting);
+        end = end_of_step(source);
+    }
+    if (end == step_end::completion) {
+        release_carried_here();
+        complete(source);
+        const std::lock_guard hold{source->lock};
+        end = end_of_step(source);
+    }
+    // Once more, it goes to the queue's end.
+    if (end == step_end::again)
         submit_step(source);
     else
         let_go(source);
@@ -297,7 +315,8 @@ GCD_HIDDEN inline void run_step(work* node, op) noexcept {
 // --- the seam -----------------------------------------------------------------------------------------------------
 
 inline event_source::event_source(const source_config& from, queue_object* on, std::function<void(std::uint64_t)> event)
-    : source_object{from, on, std::move(event)}, step{{.fn = &run_step, .kind = work_kind::borrowed}, this},
+    : source_object{from, on, std::move(event)},
+      step{{.fn = &run_step, .kind = work_kind::borrowed, .carries = from.carries}, this},
       time{timed{&time_has_come}, this}, watcher{descriptor_watcher{&descriptor_is_ready}, this} {}
 
 GCD_HIDDEN inline source_object* source_create(const source_config& config, queue_object* on,

@@ -144,7 +144,7 @@ GCD_HIDDEN inline void drop_retired_targets(queue_object* queue) {
 GCD_HIDDEN inline void destroy(lane* ended) noexcept {
     drop_retired_targets(ended);
     if (queue_object* target = ended->target.load(std::memory_order_relaxed)) let_go(target);
-    if (worker* on = this_worker()) release_carried(*on);
+    release_carried_here();
     run_finalizer(ended);
     delete ended;
 }

@@ -6,6 +6,7 @@
 
 #include <gcd/config.hpp>
 #include <gcd/detail/held.hpp>
+#include <gcd/detail/native/memory.hpp>
 #include <gcd/detail/native/sched/ring.hpp>
 #include <gcd/detail/types.hpp>
 #include <gcd/detail/work.hpp>
@@ -87,6 +88,9 @@ struct worker {
 /// Before anything that is not an item which asks for the lock.
 [[gnu::noinline]] GCD_HIDDEN inline void release_carried(worker& on) noexcept {
     if (const carried_lock* lock = std::exchange(on.carried, nullptr)) lock->release();
+}
+GCD_HIDDEN inline void release_carried_here() noexcept {
+    if (worker* on = this_worker()) release_carried(*on);
 }
 
 } // namespace gcd::inline GCD_ABI::detail::native
