@@ -14,6 +14,7 @@ namespace py = pybind11;
 
 void bind_errors(py::module_& module);
 void bind_gate(py::module_& module);
+void bind_collected(py::module_& module);
 void bind_constants(py::module_& module);
 void bind_time(py::module_& module);
 void bind_queue(py::module_& module);

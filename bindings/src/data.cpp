@@ -45,12 +45,13 @@ private:
     Py_buffer view_{};
 };
 
-/// The `bytes` that the object shows, as a whole or in part: they never change, and live as long as it is held.
+/// The `bytes` that the object shows, as a whole or in part: they never change, and live as long as it is held. Not
+/// those of a subclass, which may hold anything, the Data too.
 bool shows_bytes(py::handle object) {
-    if (PyBytes_Check(object.ptr())) return true;
+    if (PyBytes_CheckExact(object.ptr())) return true;
     if (!PyMemoryView_Check(object.ptr())) return false;
     PyObject* base = PyMemoryView_GET_BASE(object.ptr());
-    return base != nullptr && PyBytes_Check(base);
+    return base != nullptr && PyBytes_CheckExact(base);
 }
 
 /// A copy of fewer bytes costs less than the end of a reference on another thread.

@@ -15,10 +15,10 @@ namespace {
 
 template <class Event> py::class_<py_source<Event>> bind_kind(py::module_& module, const char* name, const char* doc) {
     using source = py_source<Event>;
-    py::class_<source> type(module, name, doc);
+    py::class_<source> type(module, name, doc, collected<source>());
     require_init(type);
     type.def(py::init([name](integer<int> fd, py::function handler, const gcd::queue* queue) {
-                 return std::make_unique<source>(Event{.fd = fd.value}, queue, std::move(handler),
+                 return std::make_unique<source>(Event{.fd = fd.value}, queue, shown_handler{std::move(handler)},
                                                  std::string{name} + " fd=");
              }),
              py::arg("fd"), py::arg("handler"), py::arg("queue") = py::none(),

@@ -3,6 +3,7 @@
 /// IOChannel.
 
 #include "bind.hpp"
+#include "collected.hpp"
 #include "convert.hpp"
 #include "data.hpp"
 #include "io_handler.hpp"
@@ -10,6 +11,7 @@
 #include <pybind11/stl.h>
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,8 +21,53 @@ namespace binding {
 namespace {
 
 struct py_channel {
-    gcd::io_channel channel;
+    shown_by handlers;
     gcd::io_type type;
+    gcd::io_channel channel;
+
+    py_channel(int fd, gcd::io_type io_type, const gcd::queue* queue, std::optional<py::function> cleanup_handler)
+        : type{io_type}, channel{open(fd, io_type, queue, to_cleanup(handlers, std::move(cleanup_handler)))} {
+        handlers.set_owner(this);
+    }
+    py_channel(const py_channel&) = delete;
+    py_channel& operator=(const py_channel&) = delete;
+    /// With the GIL held.
+    ~py_channel() {
+        gil_release released;
+        const gcd::io_channel end{std::move(channel)};
+    }
+
+    void close(bool stop) {
+        handlers->give_last();
+        gil_release released;
+        channel.close(stop);
+    }
+    /// The end of one that is part of a cycle. The object itself may come to its end as soon as this lets other Python
+    /// code run.
+    void end() noexcept {
+        try {
+            gcd::io_channel kept = channel.retain();
+            handlers->give_last();
+            gil_release released;
+            const gcd::io_channel last{std::move(kept)};
+            last.close(false);
+        } catch (const std::exception&) {
+            // In the child of a fork: nothing is under way.
+        }
+    }
+    static int show(const py_channel& self, visitproc visit, void* arg) { return visit(self.handlers.object(), arg); }
+
+private:
+    static gcd::cleanup_handler to_cleanup(const shown_by& handlers, std::optional<py::function> callable) {
+        if (!callable) return {};
+        const auto run = std::make_shared<shown_handler>(*std::move(callable));
+        handlers->set_last(run->what());
+        return [run](int error) { (*run)(error); };
+    }
+    static gcd::io_channel open(int fd, gcd::io_type type, const gcd::queue* queue, gcd::cleanup_handler cleanup) {
+        gil_release released;
+        return gcd::io_channel{fd, type, queue, std::move(cleanup)};
+    }
 };
 
 gcd::io_type to_io_type(unsigned value) {
@@ -29,16 +76,9 @@ gcd::io_type to_io_type(unsigned value) {
     return static_cast<gcd::io_type>(value);
 }
 
-py_channel make_channel(integer<int> fd, integer<unsigned> io_type, const gcd::queue* queue,
-                        std::optional<py::function> cleanup_handler) {
-    const gcd::io_type type = to_io_type(io_type.value);
-    gcd::cleanup_handler cleanup;
-    if (cleanup_handler)
-        cleanup = [run = std::make_shared<py_cleanup_handler>(*std::move(cleanup_handler))](int error) {
-            (*run)(error);
-        };
-    gil_release released;
-    return {gcd::io_channel{fd.value, type, queue, std::move(cleanup)}, type};
+std::unique_ptr<py_channel> make_channel(integer<int> fd, integer<unsigned> io_type, const gcd::queue* queue,
+                                         std::optional<py::function> cleanup_handler) {
+    return std::make_unique<py_channel>(fd.value, to_io_type(io_type.value), queue, std::move(cleanup_handler));
 }
 
 void set_interval(const py_channel& self, integer<std::int64_t> interval, bool strict) {
@@ -86,20 +126,14 @@ void bind_operations(py::class_<py_channel>& type) {
         "Calls the handler, without arguments, when all operations before it are done and before any after it begins;\n"
         "on `queue`, or the channel's. RuntimeError: after close().\n\n"
         "See dispatch_io_barrier.");
-    const auto close = [](const py_channel& self, bool stop) {
-        gil_release released;
-        self.channel.close(stop);
-    };
     type.def(
-        "close", close, py::arg("stop") = false,
+        "close", &py_channel::close, py::arg("stop") = false,
         "Takes no further operations; what is under way goes on, or, with stop=True (IO_STOP), ends as soon as may\n"
         "be with errno ECANCELED. Again: nothing, save that a later stop still stops. The descriptor is not\n"
         "closed: do that when the cleanup handler has run.\n\n"
         "See dispatch_io_close.");
     type.def("__enter__", [](py::object self) { return self; }, "The channel.");
-    type.def(
-        "__exit__", [close](const py_channel& self, const py::args&) { close(self, false); },
-        "Closes it, without stop.");
+    type.def("__exit__", [](py_channel& self, const py::args&) { self.close(false); }, "Closes it, without stop.");
 }
 
 void bind_settings(py::class_<py_channel>& type) {
@@ -149,11 +183,12 @@ void bind_settings(py::class_<py_channel>& type) {
 
 void bind_io_channel(py::module_& module) {
     py::class_<py_channel> type(
-        module, "IOChannel", py::release_gil_before_calling_cpp_dtor(),
+        module, "IOChannel",
         "Reads and writes a descriptor in the background, in chunks. Usable with `with`, which closes it. The channel\n"
         "has the descriptor, which must stay open, until the cleanup handler runs. All methods may be called from any\n"
         "thread.\n\n"
-        "See dispatch_io_create.");
+        "See dispatch_io_create.",
+        collected<py_channel>());
     require_init(type);
     type.def(
         py::init(&make_channel), py::arg("fd"), py::arg("io_type") = static_cast<unsigned>(gcd::io_type::stream),

@@ -37,15 +37,6 @@ public:
     }
 };
 
-/// cleanup_handler(error)
-class py_cleanup_handler : py_handler {
-public:
-    using py_handler::py_handler;
-    void operator()(int error) {
-        in_python([&] { call_reporting(callable_.get(), [&] { return Py_BuildValue("(i)", error); }); });
-    }
-};
-
 } // namespace binding
 
 #endif

@@ -16,6 +16,7 @@ PYBIND11_MODULE(_core, module) {
     using namespace binding;
     bind_errors(module);
     bind_gate(module);
+    bind_collected(module);
     bind_constants(module);
     bind_time(module);
     bind_queue(module);

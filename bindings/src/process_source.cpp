@@ -19,13 +19,14 @@ void bind_process_source(py::module_& module) {
         "that has ended is left for its parent to collect. On Linux PROC_EXIT alone can be watched for: start()\n"
         "raises NotImplementedError for the others. Usable with `with`. Dropped while started, it is cancelled with\n"
         "a ResourceWarning.\n\n"
-        "See DISPATCH_SOURCE_TYPE_PROC.");
+        "See DISPATCH_SOURCE_TYPE_PROC.",
+        collected<source>());
     require_init(type);
     type.def(
         py::init([](integer<int> pid, py::function handler, integer<std::uint32_t> events, const gcd::queue* queue) {
             return std::make_unique<source>(
                 gcd::process_event{.pid = pid.value, .events = static_cast<gcd::process_events>(events.value)}, queue,
-                std::move(handler), "ProcessSource pid=");
+                shown_handler{std::move(handler)}, "ProcessSource pid=");
         }),
         py::arg("pid"), py::arg("handler"), py::arg("events") = static_cast<std::uint32_t>(gcd::process_events::exit),
         py::arg("queue") = py::none(),

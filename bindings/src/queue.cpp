@@ -3,12 +3,14 @@
 /// Queue.
 
 #include "bind.hpp"
+#include "collected.hpp"
 #include "convert.hpp"
 #include "py_work.hpp"
 #include "quick.hpp"
 
 #include <pybind11/stl.h>
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,28 +32,65 @@ gcd::queue global_queue(int priority) {
     }
 }
 
-/// Marks a context as made here: others could be set by C++ code of the same process.
-struct context_end {
-    void operator()(py_ref* held) const noexcept { delete held; }
+/// Such a queue has any number of Python objects, and others have one.
+bool is_of_the_system(const gcd::queue& queue) {
+    static constexpr gcd::qos classes[] = {gcd::qos::background, gcd::qos::utility, gcd::qos::default_class,
+                                           gcd::qos::user_initiated, gcd::qos::user_interactive};
+    for (gcd::qos known : classes)
+        if (queue == gcd::queue::global_queue(known)) return true;
+    return queue == gcd::queue::main_queue();
+}
+
+/// What Python has set as a context: the value, and the finalizer that the engine holds.
+struct py_context {
+    py_ref shown;   ///< a shown_handlers
+    bool collected; ///< the queue's one object holds it, as far as the collector knows
+
+    shown_handlers& get() const noexcept { return *reinterpret_cast<shown_handlers*>(shown.get()); }
 };
 
+/// Marks a context as made here: others could be set by C++ code of the same process.
+struct context_end {
+    void operator()(py_context* held) const noexcept { delete held; }
+};
+
+// The GIL is kept: a collection that looks at the context must not come to be its last owner.
 void set_context(const gcd::queue& queue, py::object value, std::optional<py::function> finalizer) {
-    std::shared_ptr<void> context = std::shared_ptr<py_ref>(new py_ref{std::move(value)}, context_end{});
+    shown_handlers* made = shown_handlers::create();
+    const auto context = std::shared_ptr<py_context>(
+        new py_context{py_ref{py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(made))},
+                       !is_of_the_system(queue)},
+        context_end{});
+    made->value = value.release().ptr();
     std::function<void()> end;
-    if (finalizer) end = [run = std::make_shared<py_handler>(*std::move(finalizer))] { (*run)(); };
-    gil_release released;
-    queue.set_context(std::move(context), std::move(end));
+    if (finalizer) {
+        const auto run = std::make_shared<shown_handler>(*std::move(finalizer));
+        made->set_last(run->what());
+        end = [run] { (*run)(); };
+    }
+    queue.set_context(context, std::move(end));
+}
+
+std::shared_ptr<py_context> find_context(const gcd::queue& queue) {
+    std::shared_ptr<void> context = queue.context();
+    if (std::get_deleter<context_end>(context) == nullptr) return nullptr;
+    return std::static_pointer_cast<py_context>(std::move(context));
 }
 
 py::object get_context(const gcd::queue& queue) {
-    const std::shared_ptr<void> context = queue.context();
-    if (std::get_deleter<context_end>(context) == nullptr) return py::none();
-    return py::reinterpret_borrow<py::object>(static_cast<const py_ref*>(context.get())->get());
+    const std::shared_ptr<py_context> context = find_context(queue);
+    if (!context || context->get().value == nullptr) return py::none();
+    return py::reinterpret_borrow<py::object>(context->get().value);
 }
 
 /// All values that Python has set on one queue stand in a dict under this key, so that keys are compared as Python
 /// compares them.
-using specific_table = py_ref;
+struct specific_table {
+    py_ref dict;
+    bool collected; ///< as in py_context
+
+    PyObject* get() const noexcept { return dict.get(); }
+};
 constinit gcd::specific_key<specific_table> specifics_key;
 
 // The GIL is kept from the look at the table to its change: two threads must not make two of them.
@@ -69,7 +108,7 @@ void set_specific(const gcd::queue& queue, py::handle key, py::handle value) {
         return;
     }
     if (!table) {
-        table = std::make_shared<specific_table>(py::dict{});
+        table = std::make_shared<specific_table>(py_ref{py::dict{}}, !is_of_the_system(queue));
         queue.set_specific(specifics_key, table);
     }
     if (PyDict_SetItem(table->get(), key.ptr(), value.ptr()) != 0) throw py::error_already_set();
@@ -313,6 +352,23 @@ void bind_values(py::class_<gcd::queue>& type) {
              "See dispatch_queue_get_specific.");
 }
 
+/// What the collector is told of a queue. Work under way may hold the queue longer than its Python object does; the
+/// context, for which that object alone can be asked, and the specifics end with it if they are part of a cycle.
+struct queue_part {
+    static int show(const gcd::queue& queue, visitproc visit, void* arg) {
+        try {
+            if (const std::shared_ptr<py_context> context = find_context(queue); context && context->collected)
+                Py_VISIT(context->shown.get());
+            if (const std::shared_ptr<specific_table> table = queue.get_specific(specifics_key);
+                table && table->collected)
+                Py_VISIT(table->get());
+        } catch (const std::exception&) {
+            // In the child of a fork, with work under way in the parent: nothing is found.
+        }
+        return 0;
+    }
+};
+
 } // namespace
 
 void bind_queue(py::module_& module) {
@@ -322,7 +378,8 @@ void bind_queue(py::module_& module) {
         "Runs callables on threads of the system: one at a time in order (serial), or side by side (concurrent).\n\n"
         "When the last reference to a queue ends, what was submitted still runs, even if the queue was suspended or\n"
         "inactive. All methods may be called from any thread.\n\n"
-        "See dispatch_queue_create.");
+        "See dispatch_queue_create.",
+        collected<gcd::queue, queue_part>());
     require_init(type);
     type.def(py::init([](const std::optional<py::str>& label, bool concurrent, integer<unsigned> qos,
                          integer<int> relative_priority, const gcd::queue* target, bool inactive) {

@@ -5,6 +5,7 @@
 /// What the bound kinds of source have in common.
 
 #include "bind.hpp"
+#include "collected.hpp"
 #include "py_work.hpp"
 
 #include <exception>
@@ -26,23 +27,32 @@ inline void warn_dropped(const std::string& name) {
     guard.disarm();
 }
 
+/// The event handler, which the object is to show.
+inline shown_handler show_first(const shown_by& handlers, shown_handler handler) {
+    handlers->event = handler.what();
+    return handler;
+}
+
 /// A source as Python holds it. Dropped while it watches, it is cancelled with a ResourceWarning.
 template <class Event> struct py_source {
+    shown_by handlers;
     gcd::source<Event> source;
-    std::string name; ///< for repr(): "ReadSource fd=5"
+    std::string label; ///< for repr(): "ReadSource fd=5"
     bool started = false;
 
-    /// `prefix` is the name without the number: "ReadSource fd="
-    py_source(const Event& event, const gcd::queue* queue, py::function handler, const std::string& prefix)
-        : source{event, queue_or_default(queue), py_handler{std::move(handler)}},
-          name{prefix + std::to_string(handle())} {}
+    /// `prefix` is the label without the number: "ReadSource fd="
+    py_source(const Event& event, const gcd::queue* queue, shown_handler handler, const std::string& prefix)
+        : source{event, queue_or_default(queue), show_first(handlers, std::move(handler))},
+          label{prefix + std::to_string(handle())} {
+        handlers.set_owner(this);
+    }
 
     py_source(const py_source&) = delete;
     py_source& operator=(const py_source&) = delete;
 
     /// With the GIL held.
     ~py_source() {
-        if (watches() && !gate::is_closed()) warn_dropped(name);
+        if (watches() && !gate::is_closed()) warn_dropped(name());
         gil_release released;
         const gcd::source<Event> end{std::move(source)};
     }
@@ -56,10 +66,14 @@ template <class Event> struct py_source {
     }
 
     int handle() const { return source.handle(); }
+    const std::string& name() const noexcept { return label; }
+
+    void end() noexcept { end_source(*this); }
+    static int show(const py_source& self, visitproc visit, void* arg) { return visit(self.handlers.object(), arg); }
 
     std::string describe() const {
         const char* state = source.is_cancelled() ? "cancelled" : started ? "started" : "not started";
-        return "<cygcd." + name + ", " + state + ">";
+        return "<cygcd." + label + ", " + state + ">";
     }
 };
 
@@ -71,12 +85,28 @@ template <class Wrapper> void start_source(Wrapper& self) {
     self.started = true;
 }
 
-template <class Wrapper> void cancel_source(const Wrapper& self) {
+template <class Wrapper> void cancel_source(Wrapper& self) {
+    self.handlers->give_last();
     gil_release released;
     self.source.cancel();
 }
 
-/// Methods of every kind of source. `Wrapper` has `source`, `started` and `describe()`.
+/// The end of one that is part of a cycle. The object itself may come to its end as soon as this lets other Python
+/// code run.
+template <class Wrapper> void end_source(Wrapper& self) noexcept {
+    try {
+        auto source = self.source.retain();
+        self.handlers->give_last();
+        if (self.watches() && !gate::is_closed()) warn_dropped(std::string{self.name()});
+        gil_release released;
+        const auto last = std::move(source);
+        last.cancel();
+    } catch (const std::exception&) {
+        // In the child of a fork: it doesn't watch.
+    }
+}
+
+/// Methods of every kind of source. `Wrapper` has `handlers`, `source`, `started` and `describe()`.
 template <class Wrapper> void bind_source_methods(py::class_<Wrapper>& type) {
     type.def("start", &start_source<Wrapper>,
              "Begins to watch; no event after its return is missed. Again while started: nothing. RuntimeError: after\n"
@@ -88,7 +118,11 @@ template <class Wrapper> void bind_source_methods(py::class_<Wrapper>& type) {
         "the cancel handler comes after it.\n\n"
         "See dispatch_source_cancel.");
     type.def(
-        "cancel_and_wait", [](const Wrapper& self) { block([&self] { self.source.cancel_and_wait(); }); },
+        "cancel_and_wait",
+        [](Wrapper& self) {
+            self.handlers->give_last();
+            block([&self] { self.source.cancel_and_wait(); });
+        },
         "As cancel(), and waits for a handler that runs. RuntimeError: called from inside that handler.\n\n"
         "See dispatch_source_cancel.");
     type.def(
@@ -109,10 +143,14 @@ template <class Wrapper> void bind_source_methods(py::class_<Wrapper>& type) {
         "See dispatch_resume.");
     type.def(
         "set_cancel_handler",
-        [](const Wrapper& self, py::function handler) {
-            py_handler run{std::move(handler)};
-            gil_release released;
-            self.source.set_cancel_handler(std::move(run));
+        [](Wrapper& self, py::function handler) {
+            shown_handler run{std::move(handler)};
+            const shown accepted = run.what();
+            {
+                gil_release released;
+                self.source.set_cancel_handler(std::move(run));
+            }
+            self.handlers->set_last(accepted);
         },
         py::arg("handler"),
         "Sets what runs once after cancellation, after the last run of the event handler, on the source's queue. A\n"
@@ -120,10 +158,14 @@ template <class Wrapper> void bind_source_methods(py::class_<Wrapper>& type) {
         "See dispatch_source_set_cancel_handler.");
     type.def(
         "set_registration_handler",
-        [](const Wrapper& self, py::function handler) {
-            py_handler run{std::move(handler)};
-            gil_release released;
-            self.source.set_registration_handler(std::move(run));
+        [](Wrapper& self, py::function handler) {
+            shown_handler run{std::move(handler)};
+            const shown accepted = run.what();
+            {
+                gil_release released;
+                self.source.set_registration_handler(std::move(run));
+            }
+            self.handlers->registration = accepted;
         },
         py::arg("handler"),
         "Sets what runs once when start() has begun the watch, on the source's queue. RuntimeError: started "
@@ -140,7 +182,7 @@ template <class Wrapper> void bind_source_methods(py::class_<Wrapper>& type) {
             return self;
         },
         "Starts it.");
-    type.def("__exit__", [](const Wrapper& self, const py::args&) { cancel_source(self); }, "Cancels it.");
+    type.def("__exit__", [](Wrapper& self, const py::args&) { cancel_source(self); }, "Cancels it.");
     type.def("__repr__", &Wrapper::describe);
 }
 

@@ -29,23 +29,29 @@ gcd::timer_event timer_values(const seconds& interval, const delay& start, const
 }
 
 struct py_timer {
+    shown_by handlers;
     std::shared_ptr<timer_state> state;
     gcd::duration interval;
     gcd::timer source;
     bool started = false;
 
-    py_timer(const gcd::timer_event& event, const gcd::queue* queue, py::function handler)
+    py_timer(const gcd::timer_event& event, const gcd::queue* queue, shown_handler handler)
         : state{std::make_shared<timer_state>()}, interval{event.interval},
-          source{event, queue_or_default(queue), [run = py_handler{std::move(handler)}, shared = state]() mutable {
+          source{event, queue_or_default(queue),
+                 [run = show_first(handlers, std::move(handler)), shared = state]() mutable {
                      if (!shared->repeating.load(std::memory_order_relaxed))
                          shared->finished.store(true, std::memory_order_relaxed);
                      run();
                  }} {
         state->repeating = event.repeating;
+        handlers.set_owner(this);
     }
 
+    py_timer(const py_timer&) = delete;
+    py_timer& operator=(const py_timer&) = delete;
+
     ~py_timer() {
-        if (watches() && !gate::is_closed()) warn_dropped("Timer");
+        if (watches() && !gate::is_closed()) warn_dropped(name());
         gil_release released;
         const gcd::timer end{std::move(source)};
     }
@@ -57,6 +63,11 @@ struct py_timer {
             return false;
         }
     }
+
+    static const char* name() noexcept { return "Timer"; }
+
+    void end() noexcept { end_source(*this); }
+    static int show(const py_timer& self, visitproc visit, void* arg) { return visit(self.handlers.object(), arg); }
 
     void set(const gcd::timer_event& event) {
         // Before the timer has them: its handler may run at once.
@@ -92,12 +103,13 @@ void bind_timer(py::module_& module) {
         module, "Timer",
         "Runs a callable after a time, once or again and again. Made stopped; start() begins. Usable with `with`,\n"
         "which starts and cancels it. Dropped while started, it is cancelled with a ResourceWarning.\n\n"
-        "See DISPATCH_SOURCE_TYPE_TIMER.");
+        "See DISPATCH_SOURCE_TYPE_TIMER.",
+        collected<py_timer>());
     require_init(type);
     type.def(py::init([](const seconds& interval, py::function handler, const gcd::queue* queue, const delay& start,
                          const seconds& leeway, bool repeating) {
                  return std::make_unique<py_timer>(timer_values(interval, start, leeway, repeating), queue,
-                                                   std::move(handler));
+                                                   shown_handler{std::move(handler)});
              }),
              py::arg("interval"), py::arg("handler"), py::arg("queue") = py::none(), py::arg("start_delay") = 0.0,
              py::arg("leeway") = 0.0, py::arg("repeating").none(false) = true,

@@ -50,6 +50,34 @@ def run_script(code, *arguments, limit=30):
     )
 
 
+# What cases in processes of their own begin with.
+PRELUDE = """
+import gc, os, signal, sys, threading, time, warnings, weakref
+import cygcd
+
+def eventually(predicate, limit=5):
+    end = time.monotonic() + limit
+    while not predicate():
+        if time.monotonic() > end: return False
+        time.sleep(0.001)
+    return True
+def raises(kind, call, *arguments, **named):
+    try: call(*arguments, **named)
+    except kind: return True
+    return False
+"""
+
+
+def run_case(code, *, limit=30, status=0, stderr=""):
+    """Runs a case in a process of its own, which must end in time, with that status and with that said, and no more.
+
+    Gives its standard output. A process that a signal ends has its number, negative, as its status.
+    """
+    done = run_script(PRELUDE + textwrap.dedent(code), limit=limit)
+    assert (done.returncode, done.stderr) == (status, stderr)
+    return done.stdout
+
+
 def overloads(function):
     """(signature line, documentation) of each overload of a bound function."""
     name = function.__name__

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#ifndef GCD_BINDINGS_COLLECTED_HPP
+#define GCD_BINDINGS_COLLECTED_HPP
+/// @file
+/// What Python's cycle collector needs to know: which callables and values an object holds by way of the library.
+///
+/// A handler mostly knows the source that it belongs to, and the source holds the handler. The engine keeps the handler
+/// where the collector can't see it; so the object shows it, as if it held it itself. That is true as long as the
+/// object's end is the handler's end too. One that is still to run then, such as that of a cancellation, is the
+/// engine's from then on: the collector finds it, and all that it knows, in use until it has run.
+
+#include "bind.hpp"
+#include "gil.hpp"
+#include "py_work.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace binding {
+
+/// A callable that the engine calls and an object shows. All of it is read and written under the GIL only.
+struct shown_callable {
+    PyObject* callable = nullptr;
+    /// Not to be called any more: the collector may be about to empty what it knows.
+    bool closed = false;
+
+    void drop() { drop_reference(std::exchange(callable, nullptr)); }
+    /// With the call under way the object may come to its end, and the callable with it.
+    template <class Call> void run(Call&& call) {
+        PyObject* called = callable;
+        if (called == nullptr || closed) return;
+        Py_INCREF(called);
+        call(called);
+        drop_reference(called);
+    }
+};
+
+using shown = std::shared_ptr<shown_callable>;
+
+/// The engine's half of it: a handler that runs any number of times, until the object closes or drops it.
+class shown_handler {
+public:
+    explicit shown_handler(py::object callable) : shown_{std::make_shared<shown_callable>()} {
+        shown_->callable = callable.release().ptr();
+    }
+    shown_handler(shown_handler&&) noexcept = default;
+    shown_handler& operator=(shown_handler&&) = delete;
+    ~shown_handler() {
+        if (shown_) in_python([this] { shown_->drop(); });
+    }
+
+    const shown& what() const noexcept { return shown_; }
+
+    void operator()() {
+        in_python([this] { shown_->run([](PyObject* callable) { call_reporting(callable); }); });
+    }
+    /// cleanup_handler(error)
+    void operator()(int error) {
+        in_python([&] {
+            shown_->run([error](PyObject* callable) {
+                call_reporting(callable, [error] { return Py_BuildValue("(i)", error); });
+            });
+        });
+    }
+
+private:
+    shown shown_;
+};
+
+/// All that one object shows: a Python object of its own, which nobody else holds. Its finalizer, unlike the object's
+/// own, is out of the reach of subclasses: it is sure to run before anything of a cycle is emptied.
+struct shown_handlers {
+    PyObject_HEAD PyObject* value; ///< a queue's context
+    shown event;
+    shown registration;
+    /// What runs when all is over. It is shown until it is to run.
+    shown last;
+    bool last_given;
+    /// The object, unless it has come to its end, and how to end it when it is part of a cycle.
+    void* owner;
+    void (*end)(void*);
+
+    static shown_handlers* create();
+
+    /// Once the engine has accepted it.
+    void set_last(shown handler) {
+        if (!last_given) last = std::move(handler);
+    }
+    /// It is to run now. The engine is told afterwards: a collection that lies in between must not take it.
+    void give_last() noexcept {
+        last_given = true;
+        last = nullptr;
+    }
+    /// As in a finalizer: everything is garbage, but whole.
+    void finish();
+};
+
+/// Holds one, for an object of C++.
+class shown_by {
+public:
+    shown_by() : shown_{shown_handlers::create()} {}
+    shown_by(const shown_by&) = delete;
+    shown_by& operator=(const shown_by&) = delete;
+    ~shown_by() {
+        shown_->owner = nullptr;
+        drop_reference(object());
+    }
+    shown_handlers* operator->() const noexcept { return shown_; }
+    PyObject* object() const noexcept { return reinterpret_cast<PyObject*>(shown_); }
+
+    /// What ends the owner when it is part of a cycle; `owner.end()` must not throw.
+    template <class Owner> void set_owner(Owner* owner) noexcept {
+        shown_->end = [](void* object) { static_cast<Owner*>(object)->end(); };
+        shown_->owner = owner;
+    }
+
+private:
+    shown_handlers* shown_;
+};
+
+/// The C++ object in a Python object of its type; null before its __init__ has run. It makes no Python object, as it
+/// is called in the middle of a collection.
+template <class Class> const Class* find_held(PyObject* self) noexcept {
+    auto* instance = reinterpret_cast<py::detail::instance*>(self);
+    const py::detail::type_info* type = instance->simple_layout ? nullptr : py::detail::get_type_info(typeid(Class));
+    const py::detail::value_and_holder held = instance->get_value_and_holder(type, false);
+    if (held.inst == nullptr || !held.holder_constructed()) return nullptr;
+    return static_cast<const Class*>(held.value_ptr());
+}
+
+/// Has the collector look into objects of a class: `Show::show(const Class&, visitproc, void*)` visits what it holds.
+template <class Class, class Show = Class> py::custom_type_setup collected() {
+    return py::custom_type_setup([](PyHeapTypeObject* made) {
+        PyTypeObject& type = made->ht_type;
+        type.tp_flags |= Py_TPFLAGS_HAVE_GC;
+        type.tp_traverse = [](PyObject* self, visitproc visit, void* arg) -> int {
+            Py_VISIT(Py_TYPE(self));
+            const Class* held = find_held<Class>(self);
+            return held != nullptr ? Show::show(*held, visit, arg) : 0;
+        };
+    });
+}
+
+} // namespace binding
+
+#endif
