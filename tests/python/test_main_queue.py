@@ -5,7 +5,7 @@ import threading
 
 import cygcd
 import pytest
-from conftest import LIMIT, Alarm, run_script
+from conftest import LIMIT, Alarm
 
 
 def serve(*callables):
@@ -121,19 +121,3 @@ def test_state_of_the_main_queue_can_not_be_changed(method):
             getattr(queue, method)()
         with pytest.raises(RuntimeError):
             queue.set_target_queue(cygcd.Queue())
-
-
-def test_keyboard_interrupt_ends_a_program_in_run_main():
-    done = run_script(
-        """
-        import os, signal, threading, cygcd
-        # A program started in the background may have inherited that it is ignored.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
-            cygcd.run_main()
-        except KeyboardInterrupt:
-            print("interrupted")
-        """
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")

@@ -234,43 +234,6 @@ def test_nothing_is_kept_of_what_was_refused():
     assert gone() is None
 
 
-@pytest.mark.parametrize(
-    "wait",
-    [
-        "cygcd.Semaphore().wait()",
-        "entered().wait()",
-        "busy().run_sync(lambda: None)",
-        "busy().barrier_sync(lambda: None)",
-        "cygcd.apply(2, lambda _: None, busy())",
-        "cygcd.run_main()",
-    ],
-)
-def test_keyboard_interrupt_ends_every_wait_of_the_main_thread(wait):
-    done = run_script(
-        f"""
-        import os, signal, threading, cygcd
-        # A program started in the background may have inherited that it is ignored.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        release = threading.Event()
-        def entered():
-            group = cygcd.Group()
-            group.enter()
-            return group
-        def busy():
-            queue = cygcd.Queue()
-            queue.run_async(lambda: release.wait(10))
-            return queue
-        try:
-            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
-            {wait}
-        except KeyboardInterrupt:
-            print("interrupted")
-        release.set()
-        """
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
-
-
 def test_first_finalizer_of_a_process_runs():
     done = run_script(
         """
