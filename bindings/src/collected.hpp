@@ -51,8 +51,10 @@ public:
 
     const shown& what() const noexcept { return shown_; }
 
+    static constexpr const gcd::carried_lock* carries = &carried_gil;
+
     void operator()() {
-        in_python([this] { shown_->run([](PyObject* callable) { call_reporting(callable); }); });
+        in_python_carrying([this] { shown_->run([](PyObject* callable) { call_reporting(callable); }); });
     }
     /// cleanup_handler(error)
     void operator()(int error) {

@@ -10,9 +10,10 @@
 namespace binding {
 
 /// handler(done, data, error); the data are `bytes`, never None.
-class py_io_handler : py_handler {
+class py_io_handler {
 public:
-    using py_handler::py_handler;
+    explicit py_io_handler(py::object callable) noexcept : callable_{std::move(callable)} {}
+
     void operator()(bool done, const gcd::data& chunk, int error) {
         in_python([&] {
             call_reporting(callable_.get(), [&]() -> PyObject* {
@@ -21,12 +22,16 @@ public:
             });
         });
     }
+
+private:
+    py_ref callable_;
 };
 
 /// handler(data, error), of the one-shots.
-class py_single_handler : py_handler {
+class py_single_handler {
 public:
-    using py_handler::py_handler;
+    explicit py_single_handler(py::object callable) noexcept : callable_{std::move(callable)} {}
+
     void operator()(const gcd::data& chunk, int error) {
         in_python([&] {
             call_reporting(callable_.get(), [&]() -> PyObject* {
@@ -35,6 +40,9 @@ public:
             });
         });
     }
+
+private:
+    py_ref callable_;
 };
 
 } // namespace binding

@@ -67,19 +67,6 @@ private:
     py_ref callable_;
 };
 
-/// A handler without arguments: runs any number of times.
-class py_handler {
-public:
-    explicit py_handler(py::object callable) noexcept : callable_{std::move(callable)} {}
-
-    void operator()() {
-        in_python([this] { call_reporting(callable_.get()); });
-    }
-
-protected:
-    py_ref callable_;
-};
-
 /// The callable that a blocking call borrows. Stands on the caller's stack; the callable may run on another thread.
 class py_call {
 public:
@@ -91,10 +78,6 @@ public:
     /// False if it raised, or if the interpreter is closed to this thread.
     bool operator()() {
         return run([this] { return PyObject_CallNoArgs(callable_.ptr()); });
-    }
-    bool operator()(std::size_t index) {
-        return run(
-            [this, index] { return PyObject_CallFunction(callable_.ptr(), "n", static_cast<Py_ssize_t>(index)); });
     }
 
     /// What the (last) call gave; raises what the first to fail raised. Under the GIL.

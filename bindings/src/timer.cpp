@@ -28,6 +28,18 @@ gcd::timer_event timer_values(const seconds& interval, const delay& start, const
     return {.interval = interval.value, .start_delay = start.start, .leeway = leeway.value, .repeating = repeating};
 }
 
+struct timer_handler {
+    static constexpr const gcd::carried_lock* carries = shown_handler::carries;
+
+    shown_handler run;
+    std::shared_ptr<timer_state> state;
+
+    void operator()() {
+        if (!state->repeating.load(std::memory_order_relaxed)) state->finished.store(true, std::memory_order_relaxed);
+        run();
+    }
+};
+
 struct py_timer {
     shown_by handlers;
     std::shared_ptr<timer_state> state;
@@ -38,11 +50,7 @@ struct py_timer {
     py_timer(const gcd::timer_event& event, const gcd::queue* queue, shown_handler handler)
         : state{std::make_shared<timer_state>()}, interval{event.interval},
           source{event, queue_or_default(queue),
-                 [run = show_first(handlers, std::move(handler)), shared = state]() mutable {
-                     if (!shared->repeating.load(std::memory_order_relaxed))
-                         shared->finished.store(true, std::memory_order_relaxed);
-                     run();
-                 }} {
+                 timer_handler{show_first(handlers, std::move(handler)), state}} {
         state->repeating = event.repeating;
         handlers.set_owner(this);
     }
