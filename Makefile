@@ -156,6 +156,11 @@ bench: $(VENV)/.tools $(VENV)/.package
 	$(CONFIGURE) -S . -B $(BENCH) -DCMAKE_BUILD_TYPE=Release -DGCD_BUILD_TESTS=OFF \
 		-DGCD_BUILD_EXAMPLES=OFF -DGCD_BUILD_BENCH=ON $(CMAKE_ARGS) >/dev/null
 	$(CMAKE) --build $(BENCH) --parallel $(JOBS)
+	@# The Python module on libdispatch too, where that is found and asked for.
+	@if $(if $(filter-out tests/bench/python_rows.py,$(BENCHMARKS)),false &&)  $(CMAKE) -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DGCD_BACKEND=system -S . -B $(BENCH)-system \
+			-DCMAKE_BUILD_TYPE=Release -DGCD_BUILD_TESTS=OFF -DGCD_BUILD_EXAMPLES=OFF -DGCD_BUILD_BINDINGS=ON \
+			-DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python $(CMAKE_ARGS) >build/bench-system.log 2>&1; then \
+		PATH="$(CURDIR)/$(BIN):$$PATH" $(CMAKE) --build $(BENCH)-system --parallel $(JOBS) --target _core; fi
 	@set -e; for script in $(or $(BENCHMARKS),tests/bench/*.py); do \
 		echo "== $$(basename "$$script" .py)"; $(BIN)/python "$$script" $(BENCH)/bench; done
 
