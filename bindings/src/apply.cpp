@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <mutex>
 #include <stdexcept>
 
 namespace binding {
@@ -45,6 +46,7 @@ private:
             if (index >= iterations_) return;
             if (call(index)) continue;
             stopped_.store(true, std::memory_order_relaxed);
+            const std::lock_guard hold{lock_};
             error_.fetch();
             return;
         }
@@ -64,6 +66,7 @@ private:
     std::atomic<std::size_t> next_{0};
     std::atomic<bool> stopped_{false};
     std::atomic<bool> refused_{false};
+    object_lock lock_; ///< of the error
     raised error_;
 };
 

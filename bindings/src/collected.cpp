@@ -56,6 +56,7 @@ shown_handlers* shown_handlers::create() {
     if (made == nullptr) throw std::bad_alloc{};
     made->value = nullptr;
     ::new (&made->event) shown{};
+    ::new (&made->lock) object_lock{};
     ::new (&made->registration) shown{};
     ::new (&made->last) shown{};
     made->last_given = false;
@@ -66,15 +67,14 @@ shown_handlers* shown_handlers::create() {
 }
 
 void shown_handlers::finish() {
-    if (event) event->closed = true;
-    if (registration) registration->closed = true;
+    if (event) event->close();
+    if (registration) registration->close();
     if (owner != nullptr) {
         // It gives the last handler to the engine, which runs it.
         end(owner);
         return;
     }
-    const shown now = last;
-    give_last();
+    const shown now = give_last();
     if (!now) return;
     now->run([](PyObject* callable) { call_reporting(callable); });
     // The engine has nothing left to run, and what it would hold on to may lead back here.

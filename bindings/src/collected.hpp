@@ -18,18 +18,34 @@
 
 namespace binding {
 
-/// A callable that the engine calls and an object shows. All of it is read and written under the GIL only.
+/// A callable that the engine calls and an object shows. All of it is read and written under the GIL and the lock.
 struct shown_callable {
+    object_lock lock;
     PyObject* callable = nullptr;
     /// Not to be called any more: the collector may be about to empty what it knows.
     bool closed = false;
 
-    void drop() { drop_reference(std::exchange(callable, nullptr)); }
+    void close() {
+        const std::lock_guard hold{lock};
+        closed = true;
+    }
+    void drop() {
+        PyObject* dropped = nullptr;
+        {
+            const std::lock_guard hold{lock};
+            std::swap(dropped, callable);
+        }
+        drop_reference(dropped);
+    }
     /// With the call under way the object may come to its end, and the callable with it.
     template <class Call> void run(Call&& call) {
-        PyObject* called = callable;
-        if (called == nullptr || closed) return;
-        Py_INCREF(called);
+        PyObject* called = nullptr;
+        {
+            const std::lock_guard hold{lock};
+            if (!closed) called = callable;
+            Py_XINCREF(called);
+        }
+        if (called == nullptr) return;
         call(called);
         drop_reference(called);
     }
@@ -74,6 +90,8 @@ private:
 struct shown_handlers {
     PyObject_HEAD PyObject* value; ///< a queue's context
     shown event;
+    /// Of the three below.
+    object_lock lock;
     shown registration;
     /// What runs when all is over. It is shown until it is to run.
     shown last;
@@ -86,12 +104,18 @@ struct shown_handlers {
 
     /// Once the engine has accepted it.
     void set_last(shown handler) {
-        if (!last_given) last = std::move(handler);
+        const std::lock_guard hold{lock};
+        if (!last_given) last.swap(handler);
+    }
+    void set_registration(shown handler) {
+        const std::lock_guard hold{lock};
+        registration.swap(handler);
     }
     /// It is to run now. The engine is told afterwards: a collection that lies in between must not take it.
-    void give_last() noexcept {
+    shown give_last() noexcept {
+        const std::lock_guard hold{lock};
         last_given = true;
-        last = nullptr;
+        return std::exchange(last, nullptr);
     }
     /// As in a finalizer: everything is garbage, but whole.
     void finish();

@@ -11,6 +11,7 @@
 #include <pybind11/stl.h>
 
 #include <cstring>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -70,15 +71,18 @@ gcd::data copy_of(const buffer_view& view) {
 
 /// The flat view of the bytes, made once. The GIL is released for the copy.
 const gcd::data& flat_view(py_data& self) {
-    if (!self.flat) {
-        std::optional<gcd::data> made;
-        {
-            gil_release released;
-            made = self.bytes.flattened();
-        }
-        // Another thread may have been quicker, and somebody may look at its view.
-        if (!self.flat) self.flat = std::move(made);
+    {
+        const std::lock_guard hold{self.lock};
+        if (self.flat) return *self.flat;
     }
+    std::optional<gcd::data> made;
+    {
+        gil_release released;
+        made = self.bytes.flattened();
+    }
+    const std::lock_guard hold{self.lock};
+    // Another thread may have been quicker, and somebody may look at its view.
+    if (!self.flat) self.flat = std::move(made);
     return *self.flat;
 }
 
@@ -130,8 +134,14 @@ py::object equals(const py_data& self, py::handle other) {
 }
 
 Py_hash_t hash_of(py_data& self) {
-    if (!self.hash) self.hash = py::hash(bytes_of(self.bytes));
-    return *self.hash;
+    {
+        const std::lock_guard hold{self.lock};
+        if (self.hash) return *self.hash;
+    }
+    const Py_hash_t found = py::hash(bytes_of(self.bytes));
+    const std::lock_guard hold{self.lock};
+    self.hash = found;
+    return found;
 }
 
 bool apply_to_regions(const py_data& self, const py::function& func) {

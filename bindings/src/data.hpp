@@ -5,6 +5,7 @@
 /// Data as Python holds it, and bytes-like arguments.
 
 #include "bind.hpp"
+#include "gil.hpp"
 
 #include <optional>
 
@@ -13,6 +14,7 @@ namespace binding {
 /// The bytes in their regions, and, once somebody has asked for a flat view, in one.
 struct py_data {
     gcd::data bytes;
+    object_lock lock{}; ///< of the two below
     std::optional<gcd::data> flat{};
     std::optional<Py_hash_t> hash{};
 };

@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -69,6 +70,22 @@ public:
 
 private:
     bool armed_ = true;
+};
+
+/// Guards what the GIL guards where there is one: it is nothing there, and a lock in a free-threaded Python. Nothing
+/// that can come back here is called while it is held.
+class object_lock {
+public:
+#if defined(Py_GIL_DISABLED)
+    void lock() noexcept { PyMutex_Lock(&mutex_); }
+    void unlock() noexcept { PyMutex_Unlock(&mutex_); }
+
+private:
+    PyMutex mutex_{};
+#else
+    void lock() noexcept {}
+    void unlock() noexcept {}
+#endif
 };
 
 inline bool is_finalizing() noexcept {

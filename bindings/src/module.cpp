@@ -4,7 +4,7 @@
 
 #include "bind.hpp"
 
-PYBIND11_MODULE(_core, module) {
+PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     module.doc() =
         "Grand Central Dispatch: queues, groups, semaphores, sources, timers and I/O channels.\n\n"
         "Everything here may be used from any thread. Callables run with the GIL held; whatever can block releases\n"

@@ -13,6 +13,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -93,7 +94,17 @@ struct specific_table {
 };
 constinit gcd::specific_key<specific_table> specifics_key;
 
-// The GIL is kept from the look at the table to its change: two threads must not make two of them.
+/// The queue's table; made if there is none, of which two threads must not make two.
+std::shared_ptr<specific_table> table_of(const gcd::queue& queue) {
+    static object_lock lock;
+    const auto fresh = std::make_shared<specific_table>(py_ref{py::dict{}}, !is_of_the_system(queue));
+    const std::lock_guard hold{lock};
+    std::shared_ptr<specific_table> table = queue.get_specific(specifics_key);
+    if (table) return table;
+    queue.set_specific(specifics_key, fresh);
+    return fresh;
+}
+
 void set_specific(const gcd::queue& queue, py::handle key, py::handle value) {
     std::shared_ptr<specific_table> table = queue.get_specific(specifics_key);
     if (value.is_none()) {
@@ -107,18 +118,21 @@ void set_specific(const gcd::queue& queue, py::handle key, py::handle value) {
         if (found < 0 || (found > 0 && PyDict_DelItem(dict.ptr(), key.ptr()) != 0)) throw py::error_already_set();
         return;
     }
-    if (!table) {
-        table = std::make_shared<specific_table>(py_ref{py::dict{}}, !is_of_the_system(queue));
-        queue.set_specific(specifics_key, table);
-    }
+    if (!table) table = table_of(queue);
     if (PyDict_SetItem(table->get(), key.ptr(), value.ptr()) != 0) throw py::error_already_set();
 }
 
 /// A new reference to the value, or null.
 py::object look_up(const specific_table& table, py::handle key) {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject* value = nullptr;
+    if (PyDict_GetItemRef(table.get(), key.ptr(), &value) < 0) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(value);
+#else
     PyObject* value = PyDict_GetItemWithError(table.get(), key.ptr());
     if (value == nullptr && PyErr_Occurred() != nullptr) throw py::error_already_set();
     return py::reinterpret_borrow<py::object>(value);
+#endif
 }
 
 py::object get_specific(const gcd::queue& queue, py::handle key) {

@@ -98,7 +98,20 @@ public:
     }
 
 private:
+    /// Of two threads that initialise the same object one is the first.
     static int enter(PyObject* self, PyObject* arguments, PyObject* names) {
+#if defined(Py_GIL_DISABLED)
+        int result = 0;
+        Py_BEGIN_CRITICAL_SECTION(self);
+        result = initialise(self, arguments, names);
+        Py_END_CRITICAL_SECTION();
+        return result;
+#else
+        return initialise(self, arguments, names);
+#endif
+    }
+
+    static int initialise(PyObject* self, PyObject* arguments, PyObject* names) {
         if (Py_TYPE(self) != type_ || names != nullptr) return long_way_(self, arguments, names);
         auto* held = reinterpret_cast<py::detail::instance*>(self);
         py::detail::value_and_holder place = held->get_value_and_holder(info_);

@@ -8,6 +8,7 @@
 #include "collected.hpp"
 #include "py_work.hpp"
 
+#include <atomic>
 #include <exception>
 #include <string>
 #include <utility>
@@ -38,7 +39,7 @@ template <class Event> struct py_source {
     shown_by handlers;
     gcd::source<Event> source;
     std::string label; ///< for repr(): "ReadSource fd=5"
-    bool started = false;
+    std::atomic<bool> started{false};
 
     /// `prefix` is the label without the number: "ReadSource fd="
     py_source(const Event& event, const gcd::queue* queue, shown_handler handler, const std::string& prefix)
@@ -165,7 +166,7 @@ template <class Wrapper> void bind_source_methods(py::class_<Wrapper>& type) {
                 gil_release released;
                 self.source.set_registration_handler(std::move(run));
             }
-            self.handlers->registration = accepted;
+            self.handlers->set_registration(accepted);
         },
         py::arg("handler"),
         "Sets what runs once when start() has begun the watch, on the source's queue. RuntimeError: started "

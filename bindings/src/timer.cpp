@@ -43,14 +43,13 @@ struct timer_handler {
 struct py_timer {
     shown_by handlers;
     std::shared_ptr<timer_state> state;
-    gcd::duration interval;
+    std::atomic<gcd::duration> interval;
     gcd::timer source;
-    bool started = false;
+    std::atomic<bool> started{false};
 
     py_timer(const gcd::timer_event& event, const gcd::queue* queue, shown_handler handler)
         : state{std::make_shared<timer_state>()}, interval{event.interval},
-          source{event, queue_or_default(queue),
-                 timer_handler{show_first(handlers, std::move(handler)), state}} {
+          source{event, queue_or_default(queue), timer_handler{show_first(handlers, std::move(handler)), state}} {
         state->repeating = event.repeating;
         handlers.set_owner(this);
     }
@@ -94,7 +93,8 @@ struct py_timer {
     }
 
     std::string describe() const {
-        const double span = std::chrono::duration<double>{static_cast<std::chrono::nanoseconds>(interval)}.count();
+        const double span =
+            std::chrono::duration<double>{static_cast<std::chrono::nanoseconds>(interval.load())}.count();
         return "<cygcd.Timer " + std::string(state->repeating ? "repeating, " : "one-shot, ") +
                std::string(py::repr(py::float_(span))) + " s, " +
                (source.is_cancelled() ? "cancelled"
