@@ -364,7 +364,7 @@ class Group:
     def wait(self, timeout_seconds: float | Time | None = -1.0) -> bool:
         """Waits until nothing is left in the group, for so many seconds at most (-1 or None: for ever), or until a
         Time. True if nothing is left. `timeout=` is another name for the argument. ValueError: NaN, or another
-        negative number.
+        negative number. RuntimeError: without a limit inside an item of the group.
 
         See dispatch_group_wait.
         """

@@ -62,7 +62,7 @@ void bind_group(py::module_& module) {
         "wait", &wait_for_group, py::arg("timeout_seconds") = -1.0,
         "Waits until nothing is left in the group, for so many seconds at most (-1 or None: for ever), or until a\n"
         "Time. True if nothing is left. `timeout=` is another name for the argument. ValueError: NaN, or another\n"
-        "negative number.\n\n"
+        "negative number. RuntimeError: without a limit inside an item of the group.\n\n"
         "See dispatch_group_wait.");
     type.def("wait", &wait_for_group, py::kw_only(), py::arg("timeout"), "The same, by the other name.");
     type.def(

@@ -14,9 +14,37 @@
 
 #include <chrono>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 namespace gcd::inline GCD_ABI {
+
+namespace detail {
+
+/// A callable that knows whose item it is; the item's count keeps the group.
+template <class F> struct group_item {
+    const group_object* group;
+    F callable;
+
+    void operator()() {
+        const group_frame inside{group};
+        static_cast<void>(callable());
+    }
+};
+
+template <class F> group_item<std::decay_t<F>> make_group_item(const group_object* group, F&& callable) {
+    require_callable(callable, "gcd: the callable is empty");
+    return {group, std::forward<F>(callable)};
+}
+
+/// Before a wait without a limit.
+GCD_HIDDEN inline void require_outside(const group_object* group) {
+    if (group != nullptr && inside_item_of(group))
+        throw would_deadlock("gcd::group::wait: called without a limit inside an item of the group, which it would "
+                             "wait for");
+}
+
+} // namespace detail
 
 /// Counts what has been entered and not left. Move-only handle; all operations are const and thread-safe.
 /// @see dispatch_group_t
@@ -60,7 +88,8 @@ public:
     /// Submits the callable to the queue; it counts until it has run. @see dispatch_group_async_f
     template <task F> void run_async(const queue& on, F&& callable) const {
         detail::backend::group_async(object_.get(), detail::access::object_of(on),
-                                     detail::make_work<detail::backend::memory>(std::forward<F>(callable)));
+                                     detail::make_work<detail::backend::memory>(
+                                         detail::make_group_item(object_.get(), std::forward<F>(callable))));
     }
 
     /// Counts one more until the token ends. @see dispatch_group_enter
@@ -81,12 +110,15 @@ public:
                                       detail::make_work<detail::backend::memory>(std::forward<F>(callable)));
     }
 
-    /// Waits until the count is zero. @throws interrupted; see interruptible. @see dispatch_group_wait
-    void wait() const { detail::backend::group_wait(object_.get(), gcd::time::forever().raw()); }
+    /// Waits until the count is zero. @throws would_deadlock inside an item of the group. @throws interrupted; see
+    /// interruptible. @see dispatch_group_wait
+    void wait() const { static_cast<void>(wait_until(gcd::time::forever())); }
     /// Waits at most that long; true if the count was zero. @see dispatch_group_wait
     [[nodiscard]] bool wait_for(duration limit) const { return wait_until(start_time{limit}.resolve()); }
-    /// Waits until that point at most; true if the count was zero. @see dispatch_group_wait
+    /// Waits until that point at most; true if the count was zero. @throws would_deadlock inside an item of the group if
+    /// there is no limit, gcd::time::forever(). @see dispatch_group_wait
     [[nodiscard]] bool wait_until(gcd::time limit) const {
+        if (limit == gcd::time::forever()) detail::require_outside(object_.get());
         return detail::backend::group_wait(object_.get(), limit.raw());
     }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <gcd/group.hpp>
 
+#include <gcd/apply.hpp>
+
 #include "await.hpp"
 #include "catch.hpp"
 #include "counted.hpp"
@@ -403,4 +405,30 @@ TEST_CASE("a leave can't take the count of an item", "[group]") {
     }
     group.wait();
     CHECK_THROWS_AS(group.leave(), std::logic_error);
+}
+
+TEST_CASE("a wait without a limit inside an item of the group is refused", "[group]") {
+    const gcd::group group;
+    const gcd::group other;
+    const gcd::queue queue{"items"};
+    const gcd::queue inner{"inner"};
+    std::atomic<int> refused{0};
+    const auto try_to_wait = [&] {
+        try {
+            group.wait();
+        } catch (const gcd::would_deadlock&) {
+            ++refused;
+        }
+    };
+    group.run_async(queue, try_to_wait);
+    group.run_async(queue, [&] { inner.run_sync(try_to_wait); });
+    group.run_async(queue, [&] { gcd::apply(4, [&](std::size_t) { try_to_wait(); }); });
+    group.run_async(queue, [&] {
+        // With a limit it may be asked, and other groups may be waited for.
+        if (!group.wait_for(1ms)) other.wait();
+        ++refused;
+    });
+    REQUIRE(group.wait_for(gcd_test::bound));
+    CHECK(refused == 7);
+    group.wait();
 }

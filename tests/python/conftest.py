@@ -74,7 +74,7 @@ def run_case(code, *, limit=30, status=0, stderr=""):
     Gives its standard output. A process that a signal ends has its number, negative, as its status.
     """
     done = run_script(PRELUDE + textwrap.dedent(code), limit=limit)
-    assert (done.returncode, done.stderr) == (status, stderr)
+    assert (done.returncode, done.stderr) == (status, stderr), f"status {done.returncode}, said:\n{done.stderr}"
     return done.stdout
 
 

@@ -30,14 +30,15 @@ struct frame;
 /// that a deadlock across them is seen too.
 GCD_VISIBLE inline constinit thread_local frame* innermost_frame = nullptr;
 
-/// An item that this thread is inside of. `queue` is null where a frame only carries an interruption.
+/// An item that this thread is inside of. `queue` is null where a frame only carries an interruption, and in a
+/// group_frame.
 struct frame {
     queue_object* queue;
     frame* previous;
     /// Asked by blocking calls; inherited from the frame around it.
     const give_up* interruption;
     frame* restored;
-    /// The item runs as a barrier.
+    /// The item runs as a barrier. Without a queue: the frame is a group_frame.
     bool exclusive;
 
     /// Unlinked, and not filled in yet.
@@ -125,6 +126,21 @@ private:
         if (queue->serial || exclusive) queue->taken.store(taken, std::memory_order_relaxed);
     }
 };
+
+/// Further in than the frame of an item: which group it belongs to.
+struct group_frame : scoped_frame {
+    const group_object* const group;
+
+    explicit group_frame(const group_object* of) noexcept : scoped_frame{nullptr, true}, group{of} {}
+};
+
+/// True inside an item of that group, which counts until it has returned.
+GCD_HIDDEN inline bool inside_item_of(const group_object* group) noexcept {
+    for (const frame* seen = innermost_frame; seen != nullptr; seen = seen->previous)
+        if (seen->queue == nullptr && seen->exclusive && static_cast<const group_frame*>(seen)->group == group)
+            return true;
+    return false;
+}
 
 /// What a blocking call of this thread has to ask, or null.
 GCD_HIDDEN inline const give_up* current_interruption() noexcept {
