@@ -126,6 +126,17 @@ LINES = {
         "the last part: b'xxxxxxxxxx'",
         "the descriptor is free again: error 0",
     ],
+    "usecase_audio": ["notes: 32 in order: True early: 0"],
+    "usecase_image_video": [
+        "made: 24",
+        "written: 24 never more inside than 4 True",
+        "failed: ['broken.ppm: not a PPM file']",
+    ],
+    "usecase_networking": [
+        "answers: 20 right: True",
+        "no faster than the rate: True",
+        "all connections closed: True",
+    ],
 }
 
 # On a machine that stalls, delays of different clocks may all be over before the first item starts.
