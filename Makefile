@@ -6,6 +6,7 @@
 #   make lint       clang-format and clang-tidy
 #   make format     rewrite the sources as clang-format wants them
 #   make bench      build and run the benchmarks
+#   make docs       pages of everything in build/docs/html
 #   make wheel      a wheel in build/wheels
 #   make check-all  everything above and all checks of .ci/run, the heavier ones too
 #   make clean      remove build (and .venv with it)
@@ -39,7 +40,7 @@ export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 PACKAGE_SOURCES := $(shell find include bindings docs/packaging -type f ! -name '*.pyc') \
 	CMakeLists.txt pyproject.toml
 
-.PHONY: build demo test test-cpp test-python lint format bench check-all wheel clean FORCE
+.PHONY: build demo test test-cpp test-python lint format docs bench check-all wheel clean FORCE
 .DELETE_ON_ERROR:
 
 build: $(VENV)/.package
@@ -147,6 +148,25 @@ lint: $(VENV)/.lint $(VENV)/.requirements
 		sed -n 's/^ *"file": "\(.*\)",*$$/\1/p' $(LINT)/$$engine/compile_commands.json \
 			| xargs -n 1 -P $(JOBS) $(BIN)/clang-tidy --quiet -p $(LINT)/$$engine --warnings-as-errors='*'; \
 	done
+
+# ---- pages -----------------------------------------------------------------------------------
+
+DOCS_STYLE := doxygen-awesome-css==2.4.1rc0
+
+$(VENV)/.docs: $(VENV)/.made Makefile
+	$(PIP) install '$(DOCS_STYLE)'
+	@touch $@
+
+# A warning is an error; see docs/Doxyfile.in.
+docs: $(VENV)/.docs
+	@mkdir -p build
+	@command -v doxygen >/dev/null || { $(call debian_install,doxygen,Doxygen is missing); }
+	@command -v dot >/dev/null || { $(call debian_install,graphviz,The diagrams need graphviz); }
+	@rm -rf build/docs
+	$(BIN)/python docs/pages.py build/docs "$$($(BIN)/python -c \
+		'import doxygen_awesome_css, pathlib; print(pathlib.Path(doxygen_awesome_css.__file__).parent)')"
+	doxygen build/docs/Doxyfile
+	@echo "build/docs/html/index.html"
 
 # ---- benchmarks, wheel, everything -----------------------------------------------------------
 

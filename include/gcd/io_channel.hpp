@@ -60,8 +60,8 @@ public:
     /// As much as there is.
     static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
-    /// A channel on an open descriptor.
-    /// @param cleanup `void(int error)`, on `on` (the global queue of default QoS if null).
+    /// A channel on an open descriptor. `cleanup` is `void(int error)`; it runs on `on`, the global queue of default QoS
+    /// if that is null.
     /// @throws std::invalid_argument for a negative descriptor. @throws std::system_error for one that is not open, for
     /// a directory, and for random access to what has no position.
     /// @see dispatch_io_create
