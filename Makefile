@@ -3,7 +3,7 @@
 #   make            build the Python package into .venv
 #   make demo       the same, then run the quick start
 #   make test       C++ tests, examples, package tests and Python tests
-#   make lint       clang-format and clang-tidy
+#   make lint       clang-format, ruff, mypy, pyright and clang-tidy
 #   make format     rewrite the sources as clang-format wants them
 #   make bench      build and run the benchmarks
 #   make docs       pages of everything in build/docs/html
@@ -29,7 +29,7 @@ BENCH := build/bench
 LINT := build/lint
 
 # Formatting differs between versions, so the tool that judges it is pinned.
-LINT_TOOLS := 'clang-format==23.1.*' 'clang-tidy==23.1.*'
+LINT_TOOLS := 'clang-format==23.1.*' 'clang-tidy==23.1.*' 'ruff==0.17.*' 'mypy==2.4.*' 'pyright==1.1.414'
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Absolute, as .venv need not be on the PATH.
@@ -140,6 +140,9 @@ ENGINES := $(if $(filter Linux,$(shell uname -s)),native) system
 
 lint: $(VENV)/.lint $(VENV)/.requirements
 	$(FORMATTED) | xargs $(BIN)/clang-format --dry-run -Werror
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy --cache-dir build/mypy
+	$(BIN)/pyright
 	@set -e; for engine in $(ENGINES); do \
 		echo "clang-tidy: $$engine"; \
 		PATH="$(CURDIR)/$(BIN):$$PATH" $(CONFIGURE) -S . -B $(LINT)/$$engine -DGCD_BACKEND=$$engine \

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Writes what `make docs` gives to Doxygen: pages.py FOLDER STYLE
 
-FOLDER gets the Markdown pages with links that Doxygen understands, the Python reference out of the stub's docstrings, the
-programs of examples, a Doxyfile and a header. STYLE is the folder of doxygen-awesome-css. A link to something that isn't
-there is an error.
+FOLDER gets the Markdown pages with links that Doxygen understands, the Python reference out of the stub's docstrings,
+the programs of examples, a Doxyfile and a header. STYLE is the folder of doxygen-awesome-css. A link to something that
+isn't there is an error.
 """
 
 import ast
@@ -15,7 +15,12 @@ from typing import Iterator, NamedTuple, Union
 
 ROOT = Path(__file__).resolve().parents[1]
 STUB = ROOT / "bindings" / "cygcd" / "_core.pyi"
-SCRIPTS = ["darkmode-toggle", "fragment-copy-button", "paragraph-link", "interactive-toc"]
+SCRIPTS = {
+    "darkmode-toggle": "DoxygenAwesomeDarkModeToggle",
+    "fragment-copy-button": "DoxygenAwesomeFragmentCopyButton",
+    "paragraph-link": "DoxygenAwesomeParagraphLink",
+    "interactive-toc": "DoxygenAwesomeInteractiveToc",
+}
 STYLES = ["doxygen-awesome", "doxygen-awesome-sidebar-only", "doxygen-awesome-sidebar-only-darkmode-toggle"]
 
 # The tree of pages: a name, its title if it is made here, and the pages below it.
@@ -63,7 +68,8 @@ def link(document: Path, page: str, match: "re.Match[str]") -> str:
     if not path.exists():
         raise SystemExit(f"{document.relative_to(ROOT)}: there is no {name}")
     if path.suffix == ".md":
-        if anchor and anchor not in {slug(line[1]) for line in re.finditer("^#+ (.*)$", path.read_text(), re.MULTILINE)}:
+        headings = re.finditer("^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if anchor and anchor not in {slug(heading[1]) for heading in headings}:
             raise SystemExit(f"{document.relative_to(ROOT)}: there is no heading for {target}")
         there = page_of(path)
         return f"[{text}](@ref {there}{'_' + anchor if anchor else ''})"
@@ -249,7 +255,7 @@ def main(folder: Path, style: Path) -> None:
     texts["cpp"] = cpp_page()
     for name, (title, below) in TREE.items():
         texts[name] = "\n".join([f"# {title} {{#{name}}}\n", *[f"- @subpage {each}" for each in below], ""])
-    order = ["mainpage", "faq", "guides", "coming_from", "cpp", "python", "examples", "mapping", "differences", "inside"]
+    order = ["mainpage", "faq", "guides", "coming_from", "cpp", "python", "examples", "mapping", "differences"]
     listed = [*order, *(each for each in texts if each not in order)]
     for stale in pages.glob("*.md"):
         stale.unlink()
@@ -262,15 +268,16 @@ def main(folder: Path, style: Path) -> None:
     (pages / "gcd.dox").write_text(
         "/** @namespace gcd\n * The library: handles, and functions beside them. See @ref cpp. */\n", encoding="utf-8"
     )
-    subprocess.run(["doxygen", "-w", "html", "header.html", "footer.html", "style.css"], cwd=folder, check=True,
-                   stdout=subprocess.DEVNULL)
+    write_header = ["doxygen", "-w", "html", "header.html", "footer.html", "style.css"]
+    subprocess.run(write_header, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     header = folder / "header.html"
-    tags = "".join(f'<script type="text/javascript" src="$relpath^doxygen-awesome-{name}.js"></script>\n' for name in SCRIPTS)
-    tags += ('<script type="text/javascript">DoxygenAwesomeDarkModeToggle.init(); DoxygenAwesomeFragmentCopyButton.init();'
-             " DoxygenAwesomeParagraphLink.init(); DoxygenAwesomeInteractiveToc.init();</script>\n")
+    begins = " ".join(f"{name}.init();" for name in SCRIPTS.values())
+    tags = "".join(f'<script src="$relpath^doxygen-awesome-{name}.js"></script>\n' for name in SCRIPTS)
+    tags += f"<script>{begins}</script>\n"
     header.write_text(header.read_text(encoding="utf-8").replace("</head>", tags + "</head>"), encoding="utf-8")
 
-    version = re.search(r'GCD_VERSION_STRING "([0-9.]+)"', (ROOT / "include/gcd/config.hpp").read_text(encoding="utf-8"))
+    config = (ROOT / "include" / "gcd" / "config.hpp").read_text(encoding="utf-8")
+    version = re.search(r'GCD_VERSION_STRING "([0-9.]+)"', config)
     assert version
     values = {
         "ROOT": str(ROOT),

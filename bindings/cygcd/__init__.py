@@ -43,7 +43,6 @@ from ._core import (
     Timer,
     Workloop,
     WriteSource,
-    __version__,
     apply,
     current_label,
     get_specific,
@@ -54,6 +53,9 @@ from ._core import (
     time_from_now,
     walltime,
     write_async,
+)
+from ._core import (
+    __version__ as __version__,
 )
 
 __all__ = [

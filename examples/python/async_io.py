@@ -8,19 +8,19 @@ import threading
 import cygcd
 
 
-def main():
+def main() -> None:
     with tempfile.TemporaryFile() as file:
         fd = file.fileno()
         done = threading.Semaphore(0)
 
-        def on_write(remaining, error):
+        def on_write(remaining: bytes, error: int) -> None:
             print("written: error", error, "left over", len(remaining))
             done.release()
 
         cygcd.write_async(fd, b"written in the background", on_write)
         done.acquire()
 
-        def on_read(data, error):
+        def on_read(data: bytes, error: int) -> None:
             print("read:", bytes(data), "error", error)
             done.release()
 
@@ -35,7 +35,7 @@ def main():
         # A handler can be sent to a queue of its own.
         work = cygcd.Queue("com.example.io")
 
-        def on_queue(data, error):
+        def on_queue(data: bytes, error: int) -> None:
             print("read", len(data), "bytes on", cygcd.current_label())
             done.release()
 

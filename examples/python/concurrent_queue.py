@@ -6,14 +6,14 @@ import threading
 import cygcd
 
 
-def main():
+def main() -> None:
     store = cygcd.Queue("com.example.store", concurrent=True)
 
     # Each reader waits for the other one: it works only because both are inside.
     meeting = threading.Barrier(2, timeout=30)
     met = []
 
-    def meet():
+    def meet() -> None:
         meeting.wait()
         met.append(True)
 
@@ -26,14 +26,14 @@ def main():
     value = {"number": 0}
     torn = []
 
-    def read():
+    def read() -> None:
         me = object()
         inside.add(me)
         if value["number"] % 2:
             torn.append("a reader saw half of a write")
         inside.remove(me)
 
-    def write():
+    def write() -> None:
         if inside:
             torn.append("a writer was not alone")
         value["number"] += 1  # odd: half done

@@ -7,16 +7,16 @@ import time
 import cygcd
 
 
-def main():
+def main() -> None:
     work = cygcd.Queue("com.example.work")
     start = time.monotonic()
     finished = threading.Event()
 
-    def report(what, due):
+    def report(what: str, due: float) -> None:
         early = time.monotonic() - start < due
         print(what + (" (too early)" if early else ""))
 
-    def last():
+    def last() -> None:
         report("fourth: a dispatch time", 0.4)
         finished.set()
 

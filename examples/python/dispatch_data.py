@@ -4,7 +4,7 @@
 import cygcd
 
 
-def main():
+def main() -> None:
     hello = cygcd.Data(b"Hello, ")
     world = cygcd.Data(b"World!")
     both = hello.concat(world)
@@ -14,7 +14,7 @@ def main():
     # Still two regions: joining has copied nothing.
     print("regions:", [bytes(region) for region in both.regions()])
 
-    def visit(offset, region):
+    def visit(offset: int, region: bytes) -> bool:
         print("visited", offset, region)
         return offset == 0  # False ends the walk
 

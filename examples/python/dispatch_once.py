@@ -4,22 +4,22 @@
 import cygcd
 
 loaded = cygcd.Once()
-settings = {}
-loads = []
+settings: dict[str, str] = {}
+loads: list[int] = []
 
 
-def load():
+def load() -> None:
     loads.append(1)
     settings["colour"] = "blue"
 
 
-def get_settings():
+def get_settings() -> dict[str, str]:
     loaded(load)
     return settings
 
 
-def main():
-    colours = []
+def main() -> None:
+    colours: list[str] = []
     cygcd.apply(8, lambda i: colours.append(get_settings()["colour"]))
     print("answers:", sorted(set(colours)), "x", len(colours))
     print("loads:", len(loads))
@@ -27,7 +27,7 @@ def main():
     # A failed attempt doesn't count: the exception goes to its caller, the next call tries again.
     flaky = cygcd.Once()
 
-    def fail():
+    def fail() -> None:
         raise ConnectionError("no network")
 
     try:

@@ -7,13 +7,13 @@ import threading
 import cygcd
 
 
-def main():
+def main() -> None:
     reading, writing = os.pipe()
     work = cygcd.Queue("com.example.pipe")
 
     room = threading.Event()
 
-    def on_writable():
+    def on_writable() -> None:
         # Level-triggered: it would run again and again as long as there is room.
         writer.cancel()
         print("room to write:", writer.buffer_space > 0)
@@ -23,10 +23,10 @@ def main():
     writer.start()
     room.wait()
 
-    received = []
+    received: list[bytes] = []
     closed = threading.Event()
 
-    def on_readable():
+    def on_readable() -> None:
         available = reader.bytes_available
         chunk = os.read(reader.fd, 64)
         if chunk:
@@ -36,7 +36,7 @@ def main():
             print("the end, after:", b"".join(received))
             reader.cancel()
 
-    def on_cancel():
+    def on_cancel() -> None:
         # Nothing watches the descriptor any more, so it may be closed.
         os.close(reading)
         closed.set()

@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: MIT
 """A group counts work of any kind on any queues: wait for its end, or be told of it."""
 
+import functools
 import threading
 
 import cygcd
 
 
-def main():
+def main() -> None:
     pool = cygcd.Queue.global_queue()
     reports = cygcd.Queue("com.example.reports")
     downloads = cygcd.Group()
-    done = []
+    done: list[int] = []
 
     for part in range(5):
-        downloads.run_async(pool, lambda part=part: done.append(part))
+        downloads.run_async(pool, functools.partial(done.append, part))
 
     # Work that ends elsewhere is counted by hand; each enter() needs its leave().
-    def finish_elsewhere():
+    def finish_elsewhere() -> None:
         done.append(5)
         downloads.leave()
 
@@ -25,7 +26,7 @@ def main():
 
     reported = threading.Event()
 
-    def report():
+    def report() -> None:
         print("notified of parts:", sorted(done))
         reported.set()
 

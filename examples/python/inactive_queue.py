@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
 """An inactive queue takes work and holds it until activate(): time to set everything up first."""
 
+import functools
+
 import cygcd
 
 
-def main():
+def main() -> None:
     lazy = cygcd.Queue("com.example.lazy", inactive=True)
     print("inactive:", lazy.is_inactive)
 
-    ran = []
+    ran: list[int] = []
     for i in range(3):
-        lazy.run_async(lambda i=i: ran.append(i))
+        lazy.run_async(functools.partial(ran.append, i))
     print("ran before activation:", ran)
 
     # A blocking call would wait for ever, so it is refused.

@@ -10,21 +10,21 @@ import cygcd
 TOTAL = 256 * 1024
 
 
-def main():
+def main() -> None:
     work = cygcd.Queue("com.example.io")
     step = threading.Semaphore(0)
 
     with tempfile.TemporaryFile() as file:
         fd = file.fileno()
 
-        def on_cleanup(error):
+        def on_cleanup(error: int) -> None:
             print("the descriptor is free again: error", error)
             step.release()
 
         # The with block closes the channel at its end.
         with cygcd.IOChannel(fd, cygcd.IO_STREAM, queue=work, cleanup_handler=on_cleanup) as channel:
 
-            def on_write(done, remaining, error):
+            def on_write(done: bool, remaining: bytes, error: int) -> None:
                 if done:
                     print("written: error", error, "left over", len(remaining))
 
@@ -36,7 +36,7 @@ def main():
         os.lseek(fd, 0, os.SEEK_SET)
         sizes = []
 
-        def on_chunk(done, data, error):
+        def on_chunk(done: bool, data: bytes, error: int) -> None:
             if data:
                 sizes.append(len(data))
             if done:
@@ -55,7 +55,7 @@ def main():
         os.lseek(fd, 0, os.SEEK_SET)
         tail = []
 
-        def on_tail(done, data, error):
+        def on_tail(done: bool, data: bytes, error: int) -> None:
             tail.append(data)
             if done:
                 step.release()

@@ -6,17 +6,17 @@ import hashlib
 import cygcd
 
 
-def main():
+def main() -> None:
     # Every iteration writes its own element, so there is nothing to lock.
-    squares = [None] * 10
+    squares = [0] * 10
     cygcd.apply(10, lambda i: squares.__setitem__(i, i * i))
     print("squares:", squares)
 
     # hashlib lets go of the GIL for large inputs, so these truly run at the same time.
     blocks = [bytes([i]) * 1_000_000 for i in range(4)]
-    digests = [None] * len(blocks)
+    digests = [""] * len(blocks)
 
-    def digest(i):
+    def digest(i: int) -> None:
         digests[i] = hashlib.sha256(blocks[i]).hexdigest()
 
     cygcd.apply(len(blocks), digest)
@@ -25,18 +25,18 @@ def main():
     # It nests, and on a serial queue the iterations come in order.
     table = [[0] * 4 for _ in range(3)]
 
-    def fill_row(row):
+    def fill_row(row: int) -> None:
         cygcd.apply(4, lambda column: table[row].__setitem__(column, (row + 1) * (column + 1)))
 
     cygcd.apply(3, fill_row)
     print("bottom row of the table:", table[2])
 
-    order = []
+    order: list[int] = []
     cygcd.apply(5, order.append, queue=cygcd.Queue("com.example.order"))
     print("in order:", order)
 
     # The first exception stops the loop and comes back.
-    def fail(i):
+    def fail(i: int) -> None:
         if i == 7:
             raise ValueError("item 7 is broken")
 

@@ -9,18 +9,19 @@ import threading
 import cygcd
 
 
-def main():
+def main() -> None:
     child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read(); sys.exit(3)"], stdin=subprocess.PIPE)
     work = cygcd.Queue("com.example.children")
     ended = threading.Event()
 
-    def on_exit():
+    def on_exit() -> None:
         print("told that it exited:", watch.events_pending == cygcd.PROC_EXIT)
         ended.set()
 
     watch = cygcd.ProcessSource(child.pid, on_exit, events=cygcd.PROC_EXIT, queue=work)
     watch.start()
     print("watching the right process:", watch.pid == child.pid)
+    assert child.stdin is not None
     child.stdin.close()  # the child ends when its input does
     ended.wait()
     watch.cancel()

@@ -7,38 +7,38 @@ import cygcd
 
 
 class BoundedBuffer:
-    def __init__(self, places):
+    def __init__(self, places: int) -> None:
         self.free = cygcd.Semaphore(places)
         self.filled = cygcd.Semaphore(0)
-        self.items = collections.deque()
+        self.items: collections.deque[int] = collections.deque()
         self.fullest = 0
 
-    def put(self, item):
+    def put(self, item: int) -> None:
         self.free.wait()
         self.items.append(item)
         self.fullest = max(self.fullest, len(self.items))
         self.filled.signal()
 
-    def take(self):
+    def take(self) -> int:
         self.filled.wait()
         item = self.items.popleft()
         self.free.signal()
         return item
 
 
-def main():
+def main() -> None:
     count = 100
     buffer = BoundedBuffer(3)
     producer = cygcd.Queue("com.example.producer")
     consumer = cygcd.Queue("com.example.consumer")
     group = cygcd.Group()
-    received = []
+    received: list[int] = []
 
-    def produce():
+    def produce() -> None:
         for i in range(count):
             buffer.put(i)
 
-    def consume():
+    def consume() -> None:
         for _ in range(count):
             received.append(buffer.take())
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The library on one page: a queue, a value back from it, a group, a parallel loop, a timer."""
 
+import functools
 import threading
 
 import cygcd
 
 
-def main():
+def main() -> None:
     print(f"cygcd {cygcd.__version__}")
 
     work = cygcd.Queue("com.example.work")
@@ -14,11 +15,11 @@ def main():
     answer = work.run_sync(lambda: 6 * 7)
     print(f"the queue answered {answer}")
 
-    finished = []
+    finished: list[str] = []
     group = cygcd.Group()
     pool = cygcd.Queue.global_queue()
     for name in ["one", "two", "three", "four"]:
-        group.run_async(pool, lambda name=name: finished.append(name))
+        group.run_async(pool, functools.partial(finished.append, name))
     group.wait()
     print(f"{len(finished)} items of the group have finished")
 
@@ -26,10 +27,10 @@ def main():
     cygcd.apply(10, lambda i: squares.__setitem__(i, i * i))
     print(f"squares: {squares}")
 
-    ticks = []
+    ticks: list[int] = []
     enough = threading.Event()
 
-    def tick():
+    def tick() -> None:
         ticks.append(len(ticks) + 1)
         if len(ticks) == 3:
             enough.set()

@@ -7,14 +7,14 @@ import time
 import cygcd
 
 
-def main():
+def main() -> None:
     connections = cygcd.Semaphore(2)
     pool = cygcd.Queue("com.example.pool", concurrent=True)
     group = cygcd.Group()
     lock = threading.Lock()
     inside = {"now": 0, "most": 0}
 
-    def use_connection():
+    def use_connection() -> None:
         with connections:
             with lock:
                 inside["now"] += 1

@@ -8,7 +8,7 @@ import threading
 import cygcd
 
 
-def main():
+def main() -> None:
     # Needed on macOS, where the default action would still end the process; harmless elsewhere.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -16,11 +16,11 @@ def main():
     work = cygcd.Queue("com.example.signals")
     handled = threading.Semaphore(0)
 
-    def on_reload():
+    def on_reload() -> None:
         print("SIGUSR1 number", reload.signal == signal.SIGUSR1, "count", reload.count, "on", cygcd.current_label())
         handled.release()
 
-    def on_stop():
+    def on_stop() -> None:
         print("SIGTERM: shutting down in good order")
         handled.release()
 

@@ -6,20 +6,20 @@ import threading
 import cygcd
 
 
-def main():
+def main() -> None:
     work = cygcd.Queue("com.example.work")
 
     # Five ticks, then the timer ends itself.
     ended = threading.Event()
-    ticks = []
+    ticks: list[int] = []
 
-    def tick():
+    def tick() -> None:
         ticks.append(len(ticks) + 1)
         print("tick", len(ticks))
         if len(ticks) == 5:
             ticker.cancel()
 
-    def on_cancel():
+    def on_cancel() -> None:
         print("the ticker has ended")
         ended.set()
 

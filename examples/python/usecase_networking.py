@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """HTTP over sources and channels, on loopback: a server, a client with a pool of connections, a limit of the rate."""
 
+import functools
 import socket
 import sys
 import time
@@ -12,7 +13,7 @@ import cygcd
 class Wire:
     """A connection: calls on_message(wire, first_line, body) on its queue for each whole HTTP message that arrives."""
 
-    def __init__(self, sock: socket.socket, on_message: Callable[["Wire", str, bytes], None], open: cygcd.Group) -> None:
+    def __init__(self, sock: socket.socket, on_message: "OnMessage", open: cygcd.Group) -> None:
         def cleanup(error: int) -> None:  # the channel has given up the descriptor
             sock.close()
             open.leave()
@@ -41,6 +42,9 @@ class Wire:
             self.channel.close()
 
 
+OnMessage = Callable[[Wire, str, bytes], None]
+
+
 class Server:
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -60,11 +64,11 @@ class Server:
 class Client:
     """At most `size` connections, which are kept, and at most `rate` requests a second."""
 
-    def __init__(self, address: "tuple[str, int]", size: int, rate: float) -> None:
+    def __init__(self, address: tuple[str, int], size: int, rate: float) -> None:
         self.open = cygcd.Group()
         self.free = cygcd.Semaphore(size)
         self.idle = [Wire(socket.create_connection(address), self.answered, self.open) for _ in range(size)]
-        self.waiting: "dict[Wire, Callable[[bytes], None]]" = {}
+        self.waiting: dict[Wire, tuple[list[bytes], cygcd.Semaphore]] = {}
         self.turns = cygcd.Queue("com.example.turns")
         self.gap, self.next = 1 / rate, 0.0
 
@@ -79,17 +83,19 @@ class Client:
         step = cygcd.Semaphore(0)
         self.turns.run_sync(lambda: self.take_turn(step.signal))
         step.wait()
-        answers: "list[bytes]" = []
+        answers: list[bytes] = []
         with self.free:
             wire = self.idle.pop()
-            self.waiting[wire] = lambda body: (answers.append(body), step.signal())[0]
+            self.waiting[wire] = answers, step
             wire.send(f"GET {path} HTTP/1.1\r\nHost: localhost")
             step.wait()
             self.idle.append(wire)
         return answers[0]
 
     def answered(self, wire: Wire, first_line: str, body: bytes) -> None:
-        self.waiting.pop(wire)(body)
+        answers, step = self.waiting.pop(wire)
+        answers.append(body)
+        step.signal()
 
     def close(self) -> None:
         for wire in self.idle:
@@ -104,8 +110,12 @@ def main() -> None:
     start = time.monotonic()
     workers = cygcd.Queue("com.example.workers", concurrent=True)
     requests = cygcd.Group()
-    for i in range(len(pages)):
-        requests.run_async(workers, lambda i=i: pages.__setitem__(i, client.get(f"/page/{i}")))
+
+    def fetch(number: int) -> None:
+        pages[number] = client.get(f"/page/{number}")
+
+    for number in range(len(pages)):
+        requests.run_async(workers, functools.partial(fetch, number))
     requests.wait()
     print("answers:", len(pages), "right:", pages == [b"this is /page/%d" % i for i in range(20)])
     print("no faster than the rate:", time.monotonic() - start >= 19 / 200)

@@ -4,7 +4,7 @@
 import cygcd
 
 
-def main():
+def main() -> None:
     loop = cygcd.Workloop("com.example.workloop")
     loop.run_async(lambda: print("an item of the workloop"))
     print("it gives values back:", loop.run_sync(lambda: 42))
@@ -16,7 +16,7 @@ def main():
     inside = []
     overlaps = []
 
-    def item():
+    def item() -> None:
         inside.append(1)
         overlaps.append(len(inside) > 1)
         inside.pop()
