@@ -37,6 +37,7 @@ public:
     /// A copy of the bytes. @see dispatch_data_create
     explicit data(std::span<const std::byte> bytes)
         : object_{bytes.empty() ? nullptr : detail::backend::data_copy(bytes.data(), bytes.size())} {}
+    /// A copy of the text, without a NUL at its end. @see dispatch_data_create
     explicit data(std::string_view text) : data(std::as_bytes(std::span{text.data(), text.size()})) {}
     /// Takes the vector over, without a copy. @see dispatch_data_create
     template <class T>
@@ -55,6 +56,7 @@ public:
 
     /// In bytes. @see dispatch_data_get_size
     [[nodiscard]] std::size_t size() const noexcept { return object_ ? detail::backend::data_size(object_.get()) : 0; }
+    /// No bytes at all.
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
     /// These bytes followed by those of the other. @see dispatch_data_create_concat

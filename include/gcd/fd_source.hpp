@@ -16,7 +16,7 @@ namespace gcd::inline GCD_ABI {
 struct read_event {
     /// Bytes that can be read; an estimate, zero at the end.
     struct data {
-        std::uint64_t bytes_available = 0;
+        std::uint64_t bytes_available = 0; ///< zero at the end
     };
     using handle_type = int;
 
@@ -34,7 +34,7 @@ struct read_event {
 struct write_event {
     /// Bytes for which the system has room; an estimate.
     struct data {
-        std::uint64_t buffer_space = 0;
+        std::uint64_t buffer_space = 0; ///< an estimate
     };
     using handle_type = int;
 

@@ -25,6 +25,7 @@ template <class Event> class source;
 struct adopted_t {
     explicit adopted_t() = default;
 };
+/// `queue::from_native(dispatch_queue, gcd::adopted)`
 inline constexpr adopted_t adopted{};
 
 namespace detail {

@@ -20,9 +20,11 @@ enum class process_events : std::uint32_t {
     exit = 0x80000000,   ///< it ended; its status is left for its parent
 };
 
+/// Either or both.
 constexpr process_events operator|(process_events a, process_events b) {
     return static_cast<process_events>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
+/// What is in both.
 constexpr process_events operator&(process_events a, process_events b) {
     return static_cast<process_events>(static_cast<std::uint32_t>(a) & static_cast<std::uint32_t>(b));
 }
@@ -31,14 +33,14 @@ constexpr process_events operator&(process_events a, process_events b) {
 struct process_event {
     /// What has happened.
     struct data {
-        process_events events = process_events::none;
+        process_events events = process_events::none; ///< those that have happened
     };
     using handle_type = int;
 
     int pid = 0;                                  ///< above zero
     process_events events = process_events::exit; ///< at least one
 
-    /// @throws std::invalid_argument
+    /// Checks the values. @throws std::invalid_argument
     detail::source_config config() const {
         constexpr auto all =
             process_events::exit | process_events::fork | process_events::exec | process_events::signal;

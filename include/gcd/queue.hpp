@@ -190,8 +190,11 @@ private:
     friend struct detail::access;
 };
 
+/// Keeps a queue suspended as long as it lives; move-only. See queue::suspended().
+/// @see dispatch_suspend @see dispatch_resume
 class [[nodiscard]] suspension {
 public:
+    /// Suspends the queue. @throws std::logic_error as queue::suspend() does.
     explicit suspension(const queue& suspended) : queue_{suspended.retain()} { queue_.suspend(); }
     suspension(suspension&& other) noexcept
         : queue_{std::move(other.queue_)}, held_{std::exchange(other.held_, false)} {}

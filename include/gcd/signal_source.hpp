@@ -17,7 +17,7 @@ namespace gcd::inline GCD_ABI {
 struct signal_event {
     /// Deliveries since the handler's last run. The kernel merges those that were pending at the same time.
     struct data {
-        std::uint64_t count = 0;
+        std::uint64_t count = 0; ///< at least 1 in the handler
     };
     using handle_type = int;
 

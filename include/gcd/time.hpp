@@ -23,6 +23,7 @@ namespace gcd::inline GCD_ABI {
 class duration {
 public:
     constexpr duration() = default;
+    /// From any duration of the standard library, saturating. @throws std::invalid_argument for NaN.
     template <class Rep, class Period>
     constexpr duration(std::chrono::duration<Rep, Period> span) : nanoseconds_{convert(span)} {}
 
@@ -33,18 +34,25 @@ public:
     /// From seconds, saturating. @throws std::invalid_argument for NaN.
     static constexpr duration seconds(double count) { return std::chrono::duration<double>{count}; }
 
+    /// Nanoseconds.
     constexpr std::int64_t count() const { return nanoseconds_; }
+    /// True for the largest value.
     constexpr bool is_forever() const { return nanoseconds_ == max; }
+    /// As the standard library has it.
     explicit constexpr operator std::chrono::nanoseconds() const { return std::chrono::nanoseconds{nanoseconds_}; }
 
+    /// The sum, saturating; for ever with anything is for ever.
     friend constexpr duration operator+(duration a, duration b) {
         std::int64_t sum = 0;
         if (a.is_forever() || b.is_forever()) return forever();
         if (!__builtin_add_overflow(a.nanoseconds_, b.nanoseconds_, &sum)) return duration{sum};
         return duration{a.nanoseconds_ < 0 ? min : max};
     }
+    /// The other way, saturating.
     constexpr duration operator-() const { return duration{nanoseconds_ == min ? max : -nanoseconds_}; }
+    /// The difference, saturating; for ever less anything is for ever.
     friend constexpr duration operator-(duration a, duration b) { return a.is_forever() ? forever() : a + -b; }
+    /// By length.
     friend constexpr auto operator<=>(duration, duration) = default;
 
 private:
@@ -98,6 +106,7 @@ public:
     }
     /// The value as libdispatch has it. Its unit is the machine's tick (a nanosecond, save on Apple silicon).
     constexpr std::uint64_t raw() const { return raw_; }
+    /// True for the point that is never reached.
     constexpr bool is_forever() const { return raw_ == ~std::uint64_t{0}; }
     /// Which clock it is read on; uptime for "forever".
     constexpr clock which() const {
@@ -106,7 +115,9 @@ public:
     }
     /// The point `span` later (earlier if negative) on the same clock. @see dispatch_time
     friend time operator+(time at, duration span);
+    /// The point `span` earlier on the same clock. @see dispatch_time
     friend time operator-(time at, duration span) { return at + -span; }
+    /// The same clock and the same point.
     friend constexpr bool operator==(time, time) = default;
 
 private:
@@ -116,13 +127,19 @@ private:
 /// When a timer or a delayed item starts: after a span of time, or at a gcd::time, which brings its clock.
 class start_time {
 public:
+    /// After a span of time.
     constexpr start_time(duration delay) : delay_{delay} {}
+    /// After a duration of the standard library.
     template <class Rep, class Period>
     constexpr start_time(std::chrono::duration<Rep, Period> delay) : delay_{delay} {}
+    /// At a point in time.
     constexpr start_time(gcd::time at) : at_{at}, absolute_{true} {}
 
+    /// Made from a point in time.
     constexpr bool is_absolute() const { return absolute_; }
+    /// The span of time; zero for a point.
     constexpr duration delay() const { return delay_; }
+    /// The point in time, if there is one.
     constexpr gcd::time at() const { return at_; }
     /// The point meant, reckoned from now for a delay; a negative delay is now.
     gcd::time resolve() const;

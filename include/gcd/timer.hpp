@@ -17,7 +17,7 @@ namespace gcd::inline GCD_ABI {
 struct timer_event {
     /// Times that have come since the handler's last run.
     struct data {
-        std::uint64_t fired = 0;
+        std::uint64_t fired = 0; ///< more than 1 if the handler came late
     };
     using timer_type = void;
 
