@@ -256,6 +256,7 @@ def main(folder: Path, style: Path) -> None:
     for name, (title, below) in TREE.items():
         texts[name] = "\n".join([f"# {title} {{#{name}}}\n", *[f"- @subpage {each}" for each in below], ""])
     order = ["mainpage", "faq", "guides", "coming_from", "cpp", "python", "examples", "mapping", "differences"]
+    order += ["inside", "changelog"]
     listed = [*order, *(each for each in texts if each not in order)]
     for stale in pages.glob("*.md"):
         stale.unlink()
