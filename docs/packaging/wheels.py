@@ -113,9 +113,11 @@ def build(folder: Path, version: str, python: str, target: str) -> Path:
         "ZIG_LOCAL_CACHE_DIR": str(folder / "zig-cache"),
         "_PYTHON_HOST_PLATFORM": f"linux-{machine}",
         "SETUPTOOLS_EXT_SUFFIX": suffix,
-        # As if for another machine, for this one too: pybind11 then takes the suffix from the environment.
+        # As if for another machine, for this one too: pybind11 then takes the suffix from the environment. Its look at
+        # link-time optimisation, which isn't used, would have Zig build its libraries once more.
         "CMAKE_ARGS": "-DGCD_BACKEND=native -DPYBIND11_USE_CROSSCOMPILING=ON -DCMAKE_SYSTEM_NAME=Linux"
-        f" -DCMAKE_SYSTEM_PROCESSOR={machine}",
+        f" -DCMAKE_SYSTEM_PROCESSOR={machine} -DHAS_FLTO=OFF -DHAS_FLTO_AUTO=OFF"
+        " -DHAS_FLTO_THIN=OFF",
     }
     if library == "gnu":
         stub = unwinder(folder / f"zig-{target}", env["CC"], env)
