@@ -239,6 +239,8 @@ private:
 
 /// As in_python(), for callables that have a static member `carries` with the address of carried_gil.
 template <class F> bool in_python_carrying(F&& body) {
+    // A finalizer may be called inside of a callback.
+    if (thread_state::callback::is_under_way()) return in_python(body);
     if (gcd::take_carried(carried_gil)) {
         if (gate::is_closed()) {
             carried_gil.release();

@@ -172,6 +172,21 @@ def test_a_flood_of_c_callbacks_leaves_other_threads_their_share(queue):
     queue.run_sync(lambda: None)
 
 
+def test_a_handler_may_run_inside_of_a_callback(queue):
+    ended = []
+    other = cygcd.Queue("other")
+
+    def callback():
+        other.set_context(1, lambda: ended.append("finalizer"))
+        other.set_context(2)
+        ended.append("callback")
+
+    queue.run_async(callback)
+    queue.run_async(callback)
+    queue.run_sync(lambda: None)
+    assert ended == ["finalizer", "callback"] * 2
+
+
 def test_a_callable_goes_with_the_callback(queue):
     class Callback:
         def __init__(self, ended):

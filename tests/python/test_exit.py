@@ -128,7 +128,7 @@ def test_stuck_callbacks_that_come_back_during_the_end_do_no_harm():
             """
             import cygcd, threading, time
             class Slow:
-                def __del__(self): time.sleep(0.3)
+                def __del__(self, sleep=time.sleep): sleep(0.3)
             started = threading.Event()
             def work():
                 started.set()

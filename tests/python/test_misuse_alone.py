@@ -271,7 +271,8 @@ CASES = {
     """,
     "a finalizer that sets another context": """
         queue, seen = cygcd.Queue(), []
-        def finalizer():
+        # At the end of the interpreter the names of a module go before its functions.
+        def finalizer(queue=queue, seen=seen):
             seen.append(1)
             if len(seen) < 5: queue.set_context(len(seen), finalizer)
         queue.set_context(0, finalizer)
