@@ -54,11 +54,22 @@
 #define GCD_ABI_SANITIZER
 #endif
 
+/// 1: the native engine may take a queue that is only ever used by syncs with one atomic operation in place of two, by
+/// membarrier. All parts of a program choose alike.
+#if !defined(GCD_ASYMMETRIC_SYNC)
+#define GCD_ASYMMETRIC_SYNC 0
+#endif
+#if GCD_ASYMMETRIC_SYNC && GCD_NATIVE
+#define GCD_ABI_SYNC _asymmetric
+#else
+#define GCD_ABI_SYNC
+#endif
+
 // Objects built with another engine, another layout or under a sanitizer must not link with these: all of it is in the
 // name (abi_system_1, abi_native_1_tsan, …). Raise the number whenever the layout of anything in detail changes.
-#define GCD_ABI_PASTE(engine, sanitizer) abi_##engine##_1##sanitizer
-#define GCD_ABI_NAME(engine, sanitizer) GCD_ABI_PASTE(engine, sanitizer)
-#define GCD_ABI GCD_ABI_NAME(GCD_ENGINE, GCD_ABI_SANITIZER)
+#define GCD_ABI_PASTE(engine, sync, sanitizer) abi_##engine##_1##sync##sanitizer
+#define GCD_ABI_NAME(engine, sync, sanitizer) GCD_ABI_PASTE(engine, sync, sanitizer)
+#define GCD_ABI GCD_ABI_NAME(GCD_ENGINE, GCD_ABI_SYNC, GCD_ABI_SANITIZER)
 
 /// Types that cross library boundaries (exceptions, what handles point to) carry this.
 #define GCD_VISIBLE __attribute__((visibility("default")))

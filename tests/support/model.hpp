@@ -10,6 +10,7 @@
 /// objects, leaks, and models in which all threads sleep.
 
 #include <gcd/detail/native/sched/ring.hpp>
+#include <gcd/detail/native/sync/asymmetric.hpp>
 #include <gcd/detail/native/sync/list.hpp>
 
 #include <atomic>

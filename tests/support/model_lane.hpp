@@ -4,7 +4,8 @@
 /// @file
 /// A lane as the model checks see it: the real list under it, and of sched/lane.hpp, sched/drain.hpp and sync.hpp those
 /// functions that change its word. Names, steps and orders are theirs; targets, levels and forks are left out, as they
-/// have no part in the word's protocol.
+/// have no part in the word's protocol. A lane that is `Asymmetric` has the real hold of sync/asymmetric.hpp; it is
+/// open at the start, and opened by every sync that can.
 
 #include "model.hpp"
 
@@ -29,6 +30,25 @@ enum class lane_fault {
     block_blindly,           ///< begin_alone: sets `blocked` without another look at the readers
     read_beside,             ///< try_read: minds only the list and `exclusive`
     take_unlooked,           ///< try_take: doesn't look at the list
+    no_barrier,              ///< the hold: the barrier is none
+    change_open,             ///< close: an open lane is changed as any other
+    close_without_hold,      ///< close: doesn't look who is in
+    close_waits_for_none,    ///< close: takes who is on the way in or out for nobody
+    let_go_open,             ///< let_go: doesn't close the lane before
+    suspend_open,            ///< suspend: doesn't close the lane before
+};
+
+/// What the hold needs of the system: a membarrier is a fence on every thread at once.
+template <bool Works> struct lane_barriers {
+    static void light() {}
+    static bool heavy() {
+        rl::ctx().sched();
+        if (Works) rl::systemwide_fence(info(place::current()));
+        return true;
+    }
+    struct patience {
+        bool again() { return false; }
+    };
 };
 
 struct lane_node : allocated {
@@ -65,7 +85,9 @@ public:
         return false;
     }
     void set_head(Node* node) noexcept { head_.store(node, std::memory_order_relaxed); }
-    bool seems_empty() const noexcept { return tail_.load(std::memory_order_relaxed) == nullptr; }
+    bool seems_empty(std::memory_order by = std::memory_order_relaxed) const noexcept {
+        return tail_.load(by) == nullptr;
+    }
     Node* first() const noexcept { return head_.load(std::memory_order_relaxed); }
     bool detach(Node* node) noexcept {
         Node* next = node->next.load(std::memory_order_acquire);
@@ -86,7 +108,7 @@ private:
 };
 
 /// `World` says what an item does, and where a token goes: run(lane*, node), schedule(lane*), ended(lane*).
-template <class World, lane_fault Fault> struct lane : allocated {
+template <class World, lane_fault Fault, bool Asymmetric = false> struct lane : allocated {
     enum : std::uint64_t {
         dirty = 1,
         enqueued = 0x20,
@@ -94,6 +116,9 @@ template <class World, lane_fault Fault> struct lane : allocated {
         blocked = 0x80,
         suspended = 0x100,
         kept = 0x400,
+        asymmetric = 0x1000,
+        closing = 0x2000,
+        open = kept | asymmetric,
         one_reader = std::uint64_t{1} << 32U,
         readers_mask = ~std::uint64_t{0} << 32U,
     };
@@ -102,11 +127,13 @@ template <class World, lane_fault Fault> struct lane : allocated {
     static constexpr bool late = Fault == lane_fault::head_after_announcement;
     std::conditional_t<late, late_list<lane_node>, list<lane_node>> items;
     atomic<std::uint64_t> state;
+    gcd::detail::native::basic_hold<atomic, lane_barriers<Fault != lane_fault::no_barrier>, link_wait> hold;
     atomic<long> keeps;
     const bool serial;
     World& world;
 
-    lane(World& of, long owners, bool one_by_one) : state{kept}, keeps{owners}, serial{one_by_one}, world{of} {}
+    lane(World& of, long owners, bool one_by_one)
+        : state{Asymmetric ? open : kept}, keeps{owners}, serial{one_by_one}, world{of} {}
 
     // --- life
 
@@ -120,8 +147,43 @@ template <class World, lane_fault Fault> struct lane : allocated {
     }
     void let_go() {
         if (keeps.fetch_sub(1, order::acq_rel) != 1) return;
-        const std::uint64_t before = state.fetch_and(~std::uint64_t{kept}, order::acq_rel);
+        const std::uint64_t before = change_bits<Fault == lane_fault::let_go_open>(kept, 0);
         if (is_dead(before & ~std::uint64_t{kept})) destroy(this);
+    }
+
+    // --- the asymmetric mode
+
+    bool close() {
+        std::uint64_t seen = open;
+        if (!state.compare_exchange_strong(seen, kept | exclusive | closing, order::seq_cst, order::relaxed))
+            return false;
+        bool held = false;
+        if constexpr (Fault == lane_fault::close_waits_for_none)
+            held = hold.is_inside();
+        else if constexpr (Fault != lane_fault::close_without_hold)
+            held = hold.is_held();
+        if (held)
+            state.fetch_and(~std::uint64_t{closing}, order::acq_rel);
+        else
+            unblock(exclusive | closing);
+        return true;
+    }
+    std::uint64_t closed(std::uint64_t seen) {
+        if constexpr (Asymmetric && Fault != lane_fault::change_open)
+            while ((seen & asymmetric) != 0) {
+                close();
+                seen = state.load(order::relaxed);
+            }
+        return seen;
+    }
+    template <bool Anyway> std::uint64_t change_bits(std::uint64_t cleared, std::uint64_t set) {
+        if constexpr (!Asymmetric)
+            return cleared != 0 ? state.fetch_and(~cleared, order::acq_rel) : state.fetch_or(set, order::acq_rel);
+        std::uint64_t seen = state.load(order::relaxed);
+        do {
+            if (!Anyway) seen = closed(seen);
+        } while (!state.compare_exchange_weak(seen, (seen & ~cleared) | set, order::acq_rel, order::relaxed));
+        return seen;
     }
 
     // --- producing
@@ -133,6 +195,7 @@ template <class World, lane_fault Fault> struct lane : allocated {
         std::uint64_t seen = state.load(order::relaxed);
         std::uint64_t next = 0;
         do {
+            seen = closed(seen);
             next = seen | dirty;
             if ((seen & in_the_way) == 0) next |= enqueued;
         } while (!state.compare_exchange_weak(seen, next, order::seq_cst, order::relaxed));
@@ -143,7 +206,7 @@ template <class World, lane_fault Fault> struct lane : allocated {
     void push(lane_node* node) {
         if (items.push(node)) announce(node);
     }
-    void suspend() { state.fetch_or(suspended, order::acq_rel); }
+    void suspend() { change_bits<Fault == lane_fault::suspend_open>(0, suspended); }
     void unblock(std::uint64_t bits) {
         constexpr std::uint64_t in_the_way = enqueued | exclusive | suspended;
         std::uint64_t seen = state.load(order::relaxed);
@@ -377,7 +440,11 @@ template <class World, lane_fault Fault> struct lane : allocated {
     // --- syncs
 
     bool try_take() {
-        if (Fault != lane_fault::take_unlooked && !items.seems_empty()) return false;
+        if (Fault != lane_fault::take_unlooked &&
+            !items.seems_empty(Asymmetric ? std::memory_order_acquire : std::memory_order_relaxed))
+            return false;
+        if constexpr (Asymmetric)
+            if (state.load(order::relaxed) == open) return hold.enter(state, open);
         std::uint64_t idle = kept;
         return state.compare_exchange_strong(idle, kept | exclusive, order::seq_cst, order::relaxed);
     }
@@ -386,9 +453,12 @@ template <class World, lane_fault Fault> struct lane : allocated {
         std::uint64_t seen = kept;
         constexpr std::uint64_t minded =
             Fault == lane_fault::read_beside ? std::uint64_t{kept | exclusive} : ~std::uint64_t{readers_mask};
-        while ((seen & minded) == kept)
-            if (state.compare_exchange_weak(seen, seen + one_reader, order::seq_cst, order::relaxed)) return true;
-        return false;
+        for (;;) {
+            while ((seen & minded) == kept)
+                if (state.compare_exchange_weak(seen, seen + one_reader, order::seq_cst, order::relaxed)) return true;
+            if (!Asymmetric || seen != open || !close()) return false;
+            seen = kept;
+        }
     }
     void give_back_slowly() {
         constexpr std::uint64_t in_the_way = enqueued | suspended;
@@ -412,12 +482,22 @@ template <class World, lane_fault Fault> struct lane : allocated {
             destroy(this);
     }
     void give_back() {
+        if constexpr (Asymmetric)
+            if (hold.is_inside()) {
+                if (!hold.leave(state, open, closing)) give_back_slowly();
+                return;
+            }
         std::uint64_t alone = kept | exclusive;
-        if (!state.compare_exchange_strong(alone, kept, order::release, order::relaxed)) give_back_slowly();
+        const std::uint64_t idle = Asymmetric ? open : kept;
+        if (!state.compare_exchange_strong(alone, idle, order::release, order::relaxed)) give_back_slowly();
+    }
+    bool take_turn(bool alone) {
+        if (alone ? try_take() : try_read()) return true;
+        return Asymmetric && alone && close() && try_take();
     }
     /// False if it has been given up.
     template <class Body> bool sync(bool alone, bool may_give_up, Body body) {
-        if (!(alone ? try_take() : try_read())) {
+        if (!take_turn(alone)) {
             auto* here = new lane_waiter{alone && !serial, may_give_up};
             push(here);
             const bool granted = await_turn(here, may_give_up);

@@ -47,7 +47,8 @@ GCD_HIDDEN inline void adopt_lane(lane* inherited, const char* what) {
         lane::all_dirty | lane::enqueued | lane::exclusive | lane::blocked | lane::readers_mask;
     if (!is_inherited(inherited)) return;
     if (queue_object* target = inherited->target.load(std::memory_order_relaxed)) adopt_lane(as_lane(target), what);
-    if ((inherited->state.load(std::memory_order_relaxed) & work_under_way) != 0 || !inherited->seems_empty())
+    if ((inherited->state.load(std::memory_order_relaxed) & work_under_way) != 0 || !inherited->hold.is_free() ||
+        !inherited->seems_empty())
         throw_busy_parent(what);
     inherited->native = &the_pool();
     inherited->generation.store(fork_generation.load(std::memory_order_relaxed), std::memory_order_relaxed);
@@ -238,7 +239,7 @@ GCD_HIDDEN inline void queue_barrier_async(queue_object* queue, work* item) {
 GCD_HIDDEN inline void queue_suspend(queue_object* queue) {
     require_own_queue(checked(queue, "gcd::queue::suspend"), "gcd::queue::suspend");
     const std::lock_guard hold{queue->lock};
-    if (queue->suspensions++ == 0) as_lane(queue)->state.fetch_or(lane::suspended, std::memory_order_acq_rel);
+    if (queue->suspensions++ == 0) change_bits(as_lane(queue), 0, lane::suspended);
 }
 
 GCD_HIDDEN inline void queue_resume(queue_object* queue) {
@@ -259,8 +260,9 @@ GCD_HIDDEN inline void queue_activate(queue_object* queue) {
 /// With the lock: the former targets that nobody is on his way through any more: the token, a sync, a reader, or a
 /// walker. A lane that is seen idle after the exchange shows its new target to all who come later.
 GCD_HIDDEN inline std::vector<queue_object*> unused_targets(lane* of) {
-    constexpr std::uint64_t in_use = lane::enqueued | lane::exclusive | lane::readers_mask;
+    constexpr std::uint64_t in_use = lane::enqueued | lane::exclusive | lane::readers_mask | lane::asymmetric;
     std::vector<queue_object*> unused;
+    if constexpr (has_asymmetric_sync) close(of);
     if (of->walkers.load(std::memory_order_seq_cst) == 0 && (of->state.load(std::memory_order_seq_cst) & in_use) == 0)
         unused.swap(of->retired);
     return unused;

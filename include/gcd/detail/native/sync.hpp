@@ -25,7 +25,9 @@ namespace gcd::inline GCD_ABI::detail::native {
 /// Takes an idle lane alone. The lists are looked at first: what this thread has submitted before is in one, or has
 /// run; its producer may not have marked the lane yet, if another one was there before it.
 [[gnu::always_inline]] inline bool try_take(lane* of) noexcept {
-    if (!of->seems_empty()) return false;
+    if (!of->seems_empty(has_asymmetric_sync ? std::memory_order_acquire : std::memory_order_relaxed)) return false;
+    if constexpr (has_asymmetric_sync)
+        if (of->state.load(std::memory_order_relaxed) == lane::open) return of->hold.enter(of->state, lane::open);
     std::uint64_t idle = lane::kept;
     return of->state.compare_exchange_strong(idle, lane::kept | lane::exclusive, std::memory_order_seq_cst,
                                              std::memory_order_relaxed);
@@ -34,13 +36,16 @@ namespace gcd::inline GCD_ABI::detail::native {
 /// Becomes a reader of a concurrent lane on which nothing but readers is under way.
 [[gnu::always_inline]] inline bool try_read(lane* of) noexcept {
     if (!of->items.seems_empty()) return false;
-    // Mostly there is no other: a guess is cheaper than a load, which would wait for the last change to come through.
-    std::uint64_t seen = lane::kept;
-    while ((seen & ~std::uint64_t{lane::readers_mask}) == lane::kept)
-        if (of->state.compare_exchange_weak(seen, seen + lane::one_reader, std::memory_order_seq_cst,
-                                            std::memory_order_relaxed))
-            return true;
-    return false;
+    for (;;) {
+        // Mostly there is no other: a guess is cheaper than a load, which would wait for the last change to come
+        // through.
+        std::uint64_t seen = lane::kept;
+        while ((seen & ~std::uint64_t{lane::readers_mask}) == lane::kept)
+            if (of->state.compare_exchange_weak(seen, seen + lane::one_reader, std::memory_order_seq_cst,
+                                                std::memory_order_relaxed))
+                return true;
+        if (!has_asymmetric_sync || seen != lane::open || !close(of)) return false;
+    }
 }
 
 [[gnu::noinline]] GCD_HIDDEN inline void give_back_slowly(lane* of) {
@@ -59,10 +64,27 @@ namespace gcd::inline GCD_ABI::detail::native {
         destroy(of);
 }
 
-[[gnu::always_inline]] inline void give_back(lane* of) {
+[[gnu::always_inline]] inline void give_back_by_word(lane* of, std::uint64_t idle) {
     std::uint64_t alone = lane::kept | lane::exclusive;
-    if (!of->state.compare_exchange_strong(alone, lane::kept, std::memory_order_release, std::memory_order_relaxed))
+    if (!of->state.compare_exchange_strong(alone, idle, std::memory_order_release, std::memory_order_relaxed))
         [[unlikely]]
+        give_back_slowly(of);
+}
+
+/// Where lanes may be opened: gives back one that wasn't open, and opens it when it is time.
+[[gnu::noinline]] GCD_HIDDEN inline void give_back_closed(lane* of) {
+    if (++of->quiet_syncs < quiet_syncs_to_open.load(std::memory_order_relaxed))
+        return give_back_by_word(of, lane::kept);
+    of->quiet_syncs = 0;
+    const barrier_support known = barriers_known.load(std::memory_order_seq_cst);
+    if (known == barrier_support::unknown) of->home().prepare_barriers();
+    give_back_by_word(of, known == barrier_support::registered ? lane::open : lane::kept);
+}
+
+[[gnu::always_inline]] inline void give_back(lane* of) {
+    if constexpr (!has_asymmetric_sync) return give_back_by_word(of, lane::kept);
+    if (!of->hold.is_inside()) return give_back_closed(of);
+    if (!of->hold.leave(of->state, lane::open, lane::closing)) [[unlikely]]
         give_back_slowly(of);
 }
 
@@ -72,7 +94,7 @@ public:
     turn(lane* of, bool alone) noexcept : of_{of}, alone_{alone} {}
     turn(const turn&) = delete;
     turn& operator=(const turn&) = delete;
-    ~turn() {
+    [[gnu::always_inline]] ~turn() {
         if (of_ == nullptr) return;
         if (alone_)
             give_back(of_);
@@ -125,6 +147,9 @@ GCD_HIDDEN inline bool take_turn(lane* of, bool alone, unsigned level, const syn
     if (queue_object* held = find_held_anywhere(request.onto, request.barrier))
         throw_deadlock(request.what, request.onto, held);
     if (!alone && has_turn_through(of)) return false;
+    // Which may only have met another one on its way out.
+    if constexpr (has_asymmetric_sync)
+        if (alone && close(of) && try_take(of)) return true;
     wait_for_turn(of, alone, level, request.ask);
     return true;
 }

@@ -26,6 +26,7 @@
 #include <unistd.h>
 #if GCD_OS_LINUX
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <linux/sockios.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -214,6 +215,26 @@ GCD_HIDDEN inline int futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t
 /// Wakes at most that many sleepers. The word may be gone by then: an address nobody sleeps on is harmless.
 GCD_HIDDEN inline void futex_wake(std::atomic<std::uint32_t>* word, int count) noexcept {
     static_cast<void>(::syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, nullptr, nullptr, 0));
+}
+
+/// Before the first barrier(). Takes milliseconds in a process that has several threads.
+GCD_HIDDEN inline int register_barriers() noexcept {
+    return retried("membarrier", [] {
+        return static_cast<int>(::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0));
+    });
+}
+
+/// A full memory barrier on each thread of this process that is running now; EPERM where nobody has registered.
+GCD_HIDDEN inline int barrier() noexcept {
+    return retried("membarrier",
+                   [] { return static_cast<int>(::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)); });
+}
+
+/// True if this process has no other thread; false also where that isn't known.
+GCD_HIDDEN inline bool is_single_threaded() noexcept {
+    // A link for each thread, besides the folder's own two.
+    struct stat seen{};
+    return retried("stat", [&] { return ::stat("/proc/self/task", &seen); }) == 0 && seen.st_nlink == 3;
 }
 
 GCD_HIDDEN inline ssize_t write_at(int fd, const iovec* parts, int count, off_t offset) noexcept {

@@ -13,6 +13,7 @@
 #include <gcd/detail/native/memory.hpp>
 #include <gcd/detail/native/sched/pool.hpp>
 #include <gcd/detail/native/sched/worker.hpp>
+#include <gcd/detail/native/sync/asymmetric.hpp>
 #include <gcd/detail/native/sync/futex.hpp>
 #include <gcd/detail/native/sync/list.hpp>
 #include <gcd/detail/object.hpp>
@@ -43,8 +44,11 @@ struct GCD_VISIBLE lane : queue_object {
         blocked = 0x80,    ///< the token waits for the readers, as a barrier is first
         suspended = 0x100, ///< no further item starts
         inactive_bit = 0x200,
-        kept = 0x400,      ///< there is a handle, or another owner
-        of_system = 0x800, ///< never idle: the main queue and the global ones, which no sync takes
+        kept = 0x400,        ///< there is a handle, or another owner
+        of_system = 0x800,   ///< never idle: the main queue and the global ones, which no sync takes
+        asymmetric = 0x1000, ///< taken through `hold`, see sync/asymmetric.hpp; with `kept` and nothing else
+        closing = 0x2000,    ///< with `exclusive`: it is being found out whether a sync has it through `hold`
+        open = kept | asymmetric,
         one_reader = std::uint64_t{1} << 32U,
         readers_mask = ~std::uint64_t{0} << 32U,
     };
@@ -74,9 +78,14 @@ struct GCD_VISIBLE lane : queue_object {
     ///   and by a sync from a state without any other bit than `kept`; lowered at their end, where who reaches zero
     ///   under `blocked` has the token.
     /// - `suspended`, `inactive_bit`: under the object's lock.
+    /// - `asymmetric`, where the build has it: set by a sync that gives back, when it and others before it have met
+    ///   nobody. Everybody else takes it out before anything else of the word is changed: close().
     /// - `kept`: cleared with the last owner. Whoever makes a change that leaves neither it nor any of token, sync,
     ///   readers and dirty lists frees the lane; only one change can do that.
     std::atomic<std::uint64_t> state;
+    lane_hold hold;
+    /// Syncs since the lane was open last; of whoever has the turn.
+    std::uint32_t quiet_syncs = 0;
     lane_token token;
 
     lane(object_kind of, std::string_view name, bool may_run_side_by_side, pool& from, std::uint64_t first_state = kept)
@@ -92,10 +101,10 @@ struct GCD_VISIBLE lane : queue_object {
     [[nodiscard]] pool& home() const noexcept { return *static_cast<pool*>(native); }
     work_list& list_of(unsigned level) noexcept { return by_level != nullptr ? by_level[level] : items; }
     std::uint64_t dirty_bit(unsigned level) const noexcept { return by_level != nullptr ? dirty << level : dirty; }
-    [[nodiscard]] bool seems_empty() const noexcept {
-        if (by_level == nullptr) return items.seems_empty();
+    [[nodiscard]] bool seems_empty(std::memory_order by = std::memory_order_relaxed) const noexcept {
+        if (by_level == nullptr) return items.seems_empty(by);
         for (unsigned level = 0; level < levels; ++level)
-            if (!by_level[level].seems_empty()) return false;
+            if (!by_level[level].seems_empty(by)) return false;
         return true;
     }
 };
@@ -121,6 +130,9 @@ GCD_HIDDEN inline unsigned pool_level(const lane* of) noexcept {
 
 GCD_HIDDEN void destroy(lane* ended) noexcept;
 
+/// Clears and sets bits, one of the two, for who has neither turn nor token; gives the word before.
+std::uint64_t change_bits(lane* of, std::uint64_t cleared, std::uint64_t set);
+
 inline bool is_dead(std::uint64_t state) noexcept {
     return (state & (lane::kept | lane::enqueued | lane::exclusive | lane::all_dirty | lane::readers_mask)) == 0;
 }
@@ -132,7 +144,7 @@ GCD_HIDDEN inline void keep(queue_object* queue) noexcept {
 GCD_HIDDEN inline void let_go(queue_object* queue) noexcept {
     lane* of = as_lane(queue);
     if (of->keeps.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    const std::uint64_t before = of->state.fetch_and(~std::uint64_t{lane::kept}, std::memory_order_acq_rel);
+    const std::uint64_t before = change_bits(of, lane::kept, 0);
     if (is_dead(before & ~std::uint64_t{lane::kept})) destroy(of);
 }
 
@@ -169,24 +181,6 @@ GCD_HIDDEN inline void schedule(lane* ready) {
     }
 }
 
-/// A list has become non-empty.
-[[gnu::noinline]] GCD_HIDDEN inline void announce(lane* onto, std::uint64_t bit) {
-    constexpr std::uint64_t in_the_way = lane::enqueued | lane::exclusive | lane::suspended | lane::inactive_bit;
-    std::uint64_t seen = onto->state.load(std::memory_order_relaxed);
-    std::uint64_t next = 0;
-    do {
-        next = seen | bit;
-        if ((seen & in_the_way) == 0) next |= lane::enqueued;
-    } while (!onto->state.compare_exchange_weak(seen, next, std::memory_order_seq_cst, std::memory_order_relaxed));
-    if ((seen & in_the_way) == 0) schedule(onto);
-}
-
-[[gnu::always_inline]] inline void push_item(lane* onto, work* node, unsigned level) {
-    if (onto->list_of(level).push(node)) announce(onto, onto->dirty_bit(level));
-}
-
-GCD_HIDDEN inline void push(lane* onto, work* node, unsigned level) { push_item(onto, node, level); }
-
 /// Clears a bit that keeps the items back, and lets them go.
 GCD_HIDDEN inline void unblock(lane* held, std::uint64_t bits) {
     constexpr std::uint64_t in_the_way = lane::enqueued | lane::exclusive | lane::suspended | lane::inactive_bit;
@@ -200,6 +194,65 @@ GCD_HIDDEN inline void unblock(lane* held, std::uint64_t bits) {
     } while (!held->state.compare_exchange_weak(seen, next, std::memory_order_seq_cst, std::memory_order_relaxed));
     if (ready) schedule(held);
 }
+
+// --- the asymmetric mode ------------------------------------------------------------------------------------------
+
+/// Takes the lane out of its mode, for the caller, who has a reference. False if it wasn't in it.
+[[gnu::noinline]] GCD_HIDDEN inline bool close(lane* of) {
+    std::uint64_t seen = lane::open;
+    if (!of->state.compare_exchange_strong(seen, lane::kept | lane::exclusive | lane::closing,
+                                           std::memory_order_seq_cst, std::memory_order_relaxed))
+        return false;
+    if (of->hold.is_held())
+        of->state.fetch_and(~std::uint64_t{lane::closing}, std::memory_order_acq_rel);
+    else
+        unblock(of, lane::exclusive | lane::closing);
+    return true;
+}
+
+/// The word as whoever has neither turn nor token may change it; `seen` is what was read of it last.
+[[gnu::always_inline]] inline std::uint64_t closed(lane* of, std::uint64_t seen) {
+    if constexpr (has_asymmetric_sync)
+        while ((seen & lane::asymmetric) != 0) [[unlikely]] {
+            close(of);
+            seen = of->state.load(std::memory_order_relaxed);
+        }
+    return seen;
+}
+
+/// Clears and sets bits; gives the word before.
+[[gnu::always_inline]] inline std::uint64_t change_bits(lane* of, std::uint64_t cleared, std::uint64_t set) {
+    if constexpr (!has_asymmetric_sync)
+        return cleared != 0 ? of->state.fetch_and(~cleared, std::memory_order_acq_rel)
+                            : of->state.fetch_or(set, std::memory_order_acq_rel);
+    std::uint64_t seen = of->state.load(std::memory_order_relaxed);
+    do {
+        seen = closed(of, seen);
+    } while (!of->state.compare_exchange_weak(seen, (seen & ~cleared) | set, std::memory_order_acq_rel,
+                                              std::memory_order_relaxed));
+    return seen;
+}
+
+// --- becoming ready -----------------------------------------------------------------------------------------------
+
+/// A list has become non-empty.
+[[gnu::noinline]] GCD_HIDDEN inline void announce(lane* onto, std::uint64_t bit) {
+    constexpr std::uint64_t in_the_way = lane::enqueued | lane::exclusive | lane::suspended | lane::inactive_bit;
+    std::uint64_t seen = onto->state.load(std::memory_order_relaxed);
+    std::uint64_t next = 0;
+    do {
+        seen = closed(onto, seen);
+        next = seen | bit;
+        if ((seen & in_the_way) == 0) next |= lane::enqueued;
+    } while (!onto->state.compare_exchange_weak(seen, next, std::memory_order_seq_cst, std::memory_order_relaxed));
+    if ((seen & in_the_way) == 0) schedule(onto);
+}
+
+[[gnu::always_inline]] inline void push_item(lane* onto, work* node, unsigned level) {
+    if (onto->list_of(level).push(node)) announce(onto, onto->dirty_bit(level));
+}
+
+GCD_HIDDEN inline void push(lane* onto, work* node, unsigned level) { push_item(onto, node, level); }
 
 // --- waiting for a turn -------------------------------------------------------------------------------------------
 

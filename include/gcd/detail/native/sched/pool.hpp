@@ -25,6 +25,7 @@
 #include <gcd/detail/native/sched/ring.hpp>
 #include <gcd/detail/native/sched/width.hpp>
 #include <gcd/detail/native/sched/worker.hpp>
+#include <gcd/detail/native/sync/asymmetric.hpp>
 #include <gcd/detail/native/sync/futex.hpp>
 #include <gcd/detail/native/sync/list.hpp>
 #include <gcd/detail/object.hpp>
@@ -182,6 +183,8 @@ struct GCD_VISIBLE pool {
         errand.store(what, std::memory_order_seq_cst);
         arm_monitor();
     }
+    /// Has the system asked for membarriers (barriers_known): at once where that takes no time, else by the monitor.
+    void prepare_barriers() noexcept;
 
     // --- a worker's life, in pool.ipp -----------------------------------------------------------------------------
 
@@ -275,6 +278,7 @@ private:
     void wake_one(bool beyond_limit) noexcept;
     bool start_thread() noexcept;
     void start_monitor() noexcept;
+    [[nodiscard]] bool has_errand() const noexcept;
     worker* free_worker() noexcept;
 
     void learn(worker& self) noexcept;

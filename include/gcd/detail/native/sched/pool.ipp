@@ -465,6 +465,19 @@ inline void pool::start_monitor() noexcept {
     sys::futex_wake(&monitor_armed, 1);
 }
 
+[[gnu::noinline]] inline void pool::prepare_barriers() noexcept {
+    if (sys::is_single_threaded()) return register_barriers();
+    barrier_support known = barrier_support::unknown;
+    if (barriers_known.compare_exchange_strong(known, barrier_support::wanted, std::memory_order_seq_cst))
+        arm_monitor();
+}
+
+inline bool pool::has_errand() const noexcept {
+    if constexpr (has_asymmetric_sync)
+        if (barriers_known.load(std::memory_order_seq_cst) == barrier_support::wanted) return true;
+    return errand.load(std::memory_order_seq_cst) != nullptr;
+}
+
 /// True if the worker has used a processor for a good part of the time since the last look, is on one or stands in line
 /// for it, or waits for a lock that another worker holds. A thread that sleeps otherwise is blocked.
 inline bool pool::is_on_cpu(worker& seen) noexcept {
@@ -502,11 +515,12 @@ inline void pool::monitor() {
         std::atomic<std::uint32_t> nobody{0};
         sys::futex_wait(nobody, 0, &until);
         if (auto* const what = errand.exchange(nullptr, std::memory_order_seq_cst)) what();
+        if constexpr (has_asymmetric_sync)
+            if (barriers_known.load(std::memory_order_seq_cst) == barrier_support::wanted) register_barriers();
         if (!has_work()) {
             surplus.store(0, std::memory_order_relaxed);
             monitor_armed.store(0, std::memory_order_seq_cst);
-            if (has_work() || errand.load(std::memory_order_seq_cst) != nullptr)
-                monitor_armed.store(1, std::memory_order_seq_cst);
+            if (has_work() || has_errand()) monitor_armed.store(1, std::memory_order_seq_cst);
             continue;
         }
         if (start_wanted.exchange(false, std::memory_order_seq_cst)) wake_one(false);
@@ -595,6 +609,9 @@ GCD_HIDDEN inline pool& the_pool() {
 GCD_HIDDEN inline void forget_pool() noexcept {
     shared_pool.store(nullptr, std::memory_order_relaxed);
     depot.lock.reset();
+    // The monitor that was to ask is not here.
+    barrier_support wanted = barrier_support::wanted;
+    barriers_known.compare_exchange_strong(wanted, barrier_support::unknown, std::memory_order_seq_cst);
     for (unsigned size = 0; size < node_sizes; ++size) {
         depot.full[size] = depot.empty[size] = nullptr;
         depot.full_count[size] = 0;

@@ -44,7 +44,9 @@ public:
     }
 
     /// True if no producer has been here since the list was emptied; a thread sees its own pushes.
-    [[nodiscard]] bool seems_empty() const noexcept { return tail_.load(std::memory_order_relaxed) == nullptr; }
+    [[nodiscard]] bool seems_empty(std::memory_order by = std::memory_order_relaxed) const noexcept {
+        return tail_.load(by) == nullptr;
+    }
     [[nodiscard]] Node* last() const noexcept { return tail_.load(std::memory_order_relaxed); }
 
     /// The consumer's: the first node of a list that is known not to be empty.
