@@ -5,7 +5,8 @@ FOLDER holds the programs. Each runs each row ten times, the programs taking tur
 does meets all of them. A peer that is not installed (Debian: libtbb-dev, libasio-dev) has no column, and neither has
 libdispatch in a build with the native engine. Numbers are nanoseconds for each operation, the median, and the worst in
 brackets; then CPU seconds and the most threads. The ratio is libdispatch's median over the native engine's. A row's
-weight is its part in the geometric means, of which each of our engines has one.
+weight is its part in the geometric means, of which each of our engines has one. The native engine has a second column
+for syncs by membarrier (GCD_ASYMMETRIC_SYNC), which has no part in them.
 """
 
 import math
@@ -21,10 +22,13 @@ COLUMNS = [
     ("bench_rows_dispatch", "libdispatch"),
     ("bench_rows_gcd", "gcd on libdispatch"),
     ("bench_rows_native", "gcd native"),
+    ("bench_rows_native_asymmetric", "gcd native, membarrier"),
     ("bench_rows_tbb", "oneTBB"),
     ("bench_rows_asio", "asio"),
     ("bench_rows_plain", "plain loop"),
 ]
+# A column that has some rows only: those whose names begin so.
+BEGINNINGS = {"gcd native, membarrier": "sync_"}
 # What is compared, and with what: each of ours has a mean, the last one that is there a column of ratios.
 BASE = "libdispatch"
 OURS = ["gcd on libdispatch", "gcd native"]
@@ -120,7 +124,11 @@ def main() -> int:
     wanted = sys.argv[2:]
     columns = {heading: folder / program for program, heading in COLUMNS if (folder / program).exists()}
     able = {
-        heading: set(subprocess.run([program, "list"], capture_output=True, text=True).stdout.split())
+        heading: {
+            row
+            for row in subprocess.run([program, "list"], capture_output=True, text=True).stdout.split()
+            if row.startswith(BEGINNINGS.get(heading, ""))
+        }
         for heading, program in columns.items()
     }
     print(f"{'ns for each operation':26}{'ratio':>8}" + "".join(f"{heading:>34}" for heading in columns))

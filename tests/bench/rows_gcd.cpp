@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
 /// The rows on this library, with the engine it is built for: bench_rows_gcd on libdispatch, bench_rows_native on its
-/// own.
+/// own, bench_rows_native_asymmetric on that with syncs by membarrier.
 
 #include "event_rows.hpp"
 #include "io_rows.hpp"
