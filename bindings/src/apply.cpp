@@ -32,7 +32,9 @@ public:
     /// Raises what the first call to fail has raised. Under the GIL.
     void finish() {
         error_.rethrow();
-        if (refused_ && next_ < iterations_) throw std::runtime_error("cygcd: the interpreter is shutting down");
+        if (!refused_ || next_ >= iterations_) return;
+        wait_for_end();
+        throw std::runtime_error("cygcd: the interpreter is shutting down");
     }
 
 private:

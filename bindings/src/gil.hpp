@@ -276,6 +276,17 @@ private:
     PyThreadState* state_;
 };
 
+/// What a thread of Python's does that the closed gate has left without a result: the interpreter is about to end it,
+/// as it ends every thread that is left, and nobody is to hear of it before. Not for ever, as a function of atexit may
+/// wait for the thread. Under the GIL; the main thread goes on.
+inline void wait_for_end() {
+    if (main_thread::is_current()) return;
+    const gil_release released;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{2};
+    while (!is_finalizing() && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+}
+
 /// An exception that is taken off a thread, to be raised later, maybe on another. All of it under the GIL.
 class raised {
 public:

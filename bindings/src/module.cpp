@@ -4,7 +4,8 @@
 
 #include "bind.hpp"
 
-PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
+// Begun by PyInit__core below, once pybind11 may be touched.
+PYBIND11_MODULE(_core_of_main_interpreter, module, pybind11::mod_gil_not_used()) {
     module.doc() =
         "Grand Central Dispatch: queues, groups, semaphores, sources, timers and I/O channels.\n\n"
         "Everything here may be used from any thread. Callables run with the GIL held; whatever can block releases\n"
@@ -34,4 +35,14 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
     bind_data(module);
     bind_io_channel(module);
     bind_read_write_async(module);
+}
+
+/// What Python calls. In another interpreter than the main one pybind11 itself would wait for the GIL that it holds, and
+/// callbacks from threads of the engine could not tell which interpreter they belong to.
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_ImportError, "cygcd works in the main interpreter only, not in a subinterpreter");
+        return nullptr;
+    }
+    return PyInit__core_of_main_interpreter();
 }

@@ -83,7 +83,10 @@ public:
     /// What the (last) call gave; raises what the first to fail raised. Under the GIL.
     py::object take() {
         error_.rethrow();
-        if (refused_) throw std::runtime_error("cygcd: the interpreter is shutting down");
+        if (refused_) {
+            wait_for_end();
+            throw std::runtime_error("cygcd: the interpreter is shutting down");
+        }
         return py::reinterpret_steal<py::object>(std::exchange(result_, nullptr));
     }
 

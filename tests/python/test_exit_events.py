@@ -52,3 +52,46 @@ SITUATIONS = {
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_process_ends_well_with(situation):
     test_exit.end_with(SITUATIONS[situation])
+
+
+UNDER_WAY = {
+    "timers": """
+        warnings.simplefilter("ignore")
+        timers = [cygcd.Timer(0.0005, lambda: None, cygcd.Queue()) for _ in range(8)]
+        for timer in timers: timer.start()
+        cygcd.Queue().after(3600, lambda: None)
+        for number in range(100): cygcd.Queue().after(number / 5000, lambda: None)
+    """,
+    "sources and channels": """
+        warnings.simplefilter("ignore")
+        read_end, write_end = os.pipe()
+        held = [cygcd.WriteSource(write_end, lambda: None), cygcd.ReadSource(read_end, lambda: os.read(read_end, 1)),
+                cygcd.SignalSource(signal.SIGUSR1, lambda: None), cygcd.ProcessSource(os.getpid(), lambda: None)]
+        for each in held:
+            each.set_cancel_handler(lambda: None)
+            each.start()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        ends = os.pipe()
+        channel = cygcd.IOChannel(ends[0], cleanup_handler=lambda error: None)
+        channel.read(100, lambda *_: None)
+        channel.set_interval(1_000_000, strict=True)
+        cygcd.write_async(ends[1], b"x" * 1_000_000, lambda *_: None)
+    """,
+    "cycles through handlers": """
+        warnings.simplefilter("ignore")
+        def make():
+            timer = cygcd.Timer(0.0005, lambda: timer)
+            timer.set_cancel_handler(lambda: timer)
+            timer.start()
+            queue = cygcd.Queue()
+            queue.set_context(queue, lambda: queue)
+            channel = cygcd.IOChannel(os.pipe()[0], cleanup_handler=lambda _: channel)
+        for _ in range(10): make()
+    """,
+}
+
+
+@pytest.mark.parametrize("under_way", UNDER_WAY)
+@pytest.mark.parametrize("ending", test_exit.ENDINGS)
+def test_exit_is_as_without_the_library(ending, under_way):
+    test_exit.end_as_without(*test_exit.ENDINGS[ending], UNDER_WAY[under_way])

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The child of os.fork(): on the native engine what was idle goes on there, with libdispatch nothing does."""
 
+import ast
+import subprocess
+import sys
+import textwrap
+
 import cygcd
-from conftest import run_script
+import pytest
+from conftest import PRELUDE, run_case, run_script
 
 NATIVE = cygcd._core._engine == "native"
 
@@ -60,3 +66,183 @@ IS_REFUSED = """(
 def test_child_of_a_fork_goes_on_or_is_refused():
     done = run_script(IN_CHILD.replace("CHECK", GOES_ON if NATIVE else IS_REFUSED))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+UNDER_WAY = """
+warnings.simplefilter("ignore")
+queue, store = cygcd.Queue("queue"), cygcd.Queue("store", concurrent=True)
+stop = threading.Event()
+counted = []
+def work():
+    counted.append(1)
+    if not stop.is_set(): store.run_async(work)
+for _ in range(3): work()
+timer = cygcd.Timer(0.001, lambda: counted.append(1))
+timer.start()
+def go_on():
+    # The parent has noticed nothing.
+    before = len(counted)
+    assert eventually(lambda: len(counted) > before + 10)
+    assert queue.run_sync(lambda: 7) == 7
+    stop.set()
+    timer.cancel_and_wait()
+    store.barrier_sync(lambda: None)
+"""
+
+
+def test_children_that_end_at_once_are_not_noticed_by_the_parent():
+    run_case(
+        UNDER_WAY
+        + """
+for number in range(20):
+    child = os.fork()
+    if child == 0: os._exit(number)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == number
+go_on()
+"""
+    )
+
+
+def test_children_leave_by_the_way_of_the_interpreter():
+    run_case(
+        UNDER_WAY
+        + """
+for number in range(10):
+    child = os.fork()
+    if child == 0: sys.exit(number)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == number
+go_on()
+"""
+    )
+
+
+def test_every_call_in_a_child_answers():
+    run_case(
+        UNDER_WAY
+        + """
+group, semaphore, once, data = cygcd.Group(), cygcd.Semaphore(1), cygcd.Once(), cygcd.Data(b"text")
+group.enter()
+ends = os.pipe()
+channel = cygcd.IOChannel(ends[0])
+channel.read(5, lambda *_: None)
+for number in range(5):
+    child = os.fork()
+    if child == 0:
+        nothing = lambda *_: None
+        def call(what, *arguments):
+            try: what(*arguments)
+            except (RuntimeError, OSError, ValueError, NotImplementedError): pass
+        for each in (queue, store, cygcd.Queue.global_queue()):
+            for method in (each.run_async, each.run_sync, each.barrier_async, each.barrier_sync): call(method, nothing)
+            for method in (each.suspend, each.resume, each.is_current, each.get_context, each.__repr__): call(method)
+            call(each.after, 0.001, nothing); call(each.set_specific, 1, 1); call(each.set_context, 1, nothing)
+            call(cygcd.apply, 3, nothing, each); call(group.run_async, each, nothing); call(group.notify, each, nothing)
+        call(cygcd.Queue, "new"); call(cygcd.Workloop, "new"); call(cygcd.Group); call(cygcd.Semaphore)
+        call(group.wait, 0.01); call(group.leave); call(group.enter); call(semaphore.wait, 0.01); call(semaphore.signal)
+        call(once, nothing); call(timer.cancel); call(timer.suspend); call(timer.set_timer, 1); call(timer.cancel_and_wait)
+        call(channel.read, 1, nothing); call(channel.close, True); call(channel.barrier, nothing); call(repr, timer)
+        assert bytes(data.concat(b"!")) == b"text!"
+        call(cygcd.read_async, ends[0], 1, nothing); call(cygcd.write_async, ends[1], b"x", nothing)
+        for kind, argument in ((cygcd.Timer, 1), (cygcd.ReadSource, ends[0]), (cygcd.SignalSource, signal.SIGUSR1)):
+            def use():
+                source = kind(argument, nothing)
+                source.start(); source.cancel()
+            call(use)
+        gc.collect()
+        sys.exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+go_on()
+"""
+    )
+
+
+def test_fork_inside_a_callback():
+    run_case(
+        UNDER_WAY
+        + """
+def fork():
+    child = os.fork()
+    if child == 0: os._exit(9)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert queue.run_sync(fork) == 9
+seen = []
+queue.run_async(lambda: seen.append(fork()))
+queue.run_sync(lambda: None)
+cygcd.apply(4, lambda _: seen.append(fork()))
+assert seen == [9] * 5
+go_on()
+"""
+    )
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing_works_beside_work_under_way(method, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        PRELUDE
+        + """
+import multiprocessing
+warnings.simplefilter("ignore")
+
+def double(number):
+    return 2 * number
+
+def use(number):
+    # A process that began afresh has all of the library; the child of a fork may be refused.
+    try: return cygcd.Queue("child").run_sync(lambda: 2 * number)
+    except RuntimeError: return 2 * number
+
+if __name__ == "__main__":
+"""
+        + textwrap.indent(UNDER_WAY, "    ")
+        + f"""
+    context = multiprocessing.get_context("{method}")
+    for func in (double, use):
+        with context.Pool(2) as pool: assert pool.map(func, range(20)) == [2 * number for number in range(20)]
+    process = context.Process(target=double, args=(1,))
+    process.start(); process.join()
+    assert process.exitcode == 0
+    go_on()
+"""
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_subprocesses_run_beside_work_under_way():
+    run_case(
+        UNDER_WAY
+        + """
+import subprocess
+for number in range(10):
+    done = subprocess.run([sys.executable, "-S", "-c", f"print({number})"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{number}\\n", "")
+started = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+came = []
+cygcd.write_async(started.stdin.fileno(), b"through", lambda *_: started.stdin.close())
+cygcd.read_async(started.stdout.fileno(), 7, lambda data, error: came.append(data))
+assert eventually(lambda: came == [b"through"]) and started.wait(5) == 0
+ended = threading.Event()
+sleeper = subprocess.Popen(["sleep", "0.05"])
+source = cygcd.ProcessSource(sleeper.pid, ended.set)
+source.start()
+assert ended.wait(5) and sleeper.wait(5) == 0
+source.cancel()
+subprocess.run([sys.executable, "-S", "-c", "import os; print(os.listdir('/proc/self/fd'))"], check=True, stdout=-3)
+go_on()
+"""
+    )
+
+
+def test_no_descriptor_of_the_library_reaches_another_program():
+    said = run_case(
+        UNDER_WAY
+        + """
+import subprocess
+code = "import os; print(sorted(os.listdir('/proc/self/fd'), key=int))"
+print(subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, close_fds=False).stdout)
+go_on()
+"""
+    )
+    # The three standard ones, and that of the listing itself.
+    assert len(ast.literal_eval(said)) == 4
