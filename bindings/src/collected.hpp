@@ -70,7 +70,7 @@ public:
     static constexpr const gcd::carried_lock* carries = &carried_gil;
 
     void operator()() {
-        in_python_carrying([this] { shown_->run([](PyObject* callable) { call_reporting(callable); }); });
+        in_python([this] { shown_->run([](PyObject* callable) { call_reporting(callable); }); }, true);
     }
     /// cleanup_handler(error)
     void operator()(int error) {

@@ -191,27 +191,6 @@ private:
     static inline constinit thread_local unsigned depth_ = 0;
 };
 
-/// Calls `body` with the GIL held, on any thread. A thread that Python did not make has to pass the gate: false, and
-/// nothing called, once it is closed. The body must not throw, and must not be noexcept: the thread may be unwound
-/// through it.
-template <class F> bool in_python(F&& body) {
-    const bool unknown = PyGILState_GetThisThreadState() == nullptr;
-    const bool enters = !thread_state::callback::is_under_way() && (unknown || thread_state::kept() != nullptr);
-    if (enters && !gate::enter()) return false;
-    const PyGILState_STATE state = acquire_gil();
-    park_on_unwind guard;
-    if (unknown) thread_state::keep();
-    {
-        const thread_state::callback inside;
-        body();
-    }
-    if (enters) thread_state::forget_context();
-    PyGILState_Release(state);
-    guard.disarm();
-    if (enters) gate::leave();
-    return true;
-}
-
 /// The GIL between two callbacks, which a worker of the native engine takes from one to the next.
 inline constexpr gcd::carried_lock carried_gil{[]() noexcept {
     PyEval_SaveThread();
@@ -237,20 +216,41 @@ private:
     static inline constinit thread_local unsigned calls_ = 0;
 };
 
-/// As in_python(), for callables that have a static member `carries` with the address of carried_gil.
-template <class F> bool in_python_carrying(F&& body) {
-    // A finalizer may be called inside of a callback.
-    if (thread_state::callback::is_under_way()) return in_python(body);
-    if (gcd::take_carried(carried_gil)) {
-        if (gate::is_closed()) {
-            carried_gil.release();
-            return false;
-        }
-    } else {
-        PyThreadState* kept = thread_state::kept();
-        if (kept == nullptr) return in_python(body);
+/// For in_python(): a thread that has no state yet, or that is inside of Python code already.
+template <class F> bool in_python_with_any_state(F&& body) {
+    const bool unknown = PyGILState_GetThisThreadState() == nullptr;
+    if (unknown && !gate::enter()) return false;
+    const PyGILState_STATE state = acquire_gil();
+    park_on_unwind guard;
+    if (unknown) thread_state::keep();
+    {
+        const thread_state::callback inside;
+        body();
+    }
+    if (unknown) thread_state::forget_context();
+    PyGILState_Release(state);
+    guard.disarm();
+    if (unknown) gate::leave();
+    return true;
+}
+
+/// Calls `body` with the GIL held, on any thread. A thread that Python did not make has to pass the gate: false, and
+/// nothing called, once it is closed. The body must not throw, and must not be noexcept: the thread may be unwound
+/// through it. What a worker carries is taken for as long: the body may let go of the GIL, and the engine must not do
+/// that too meanwhile.
+///
+/// `leaves`: called by a callable that has a static member `carries` with the address of carried_gil; the worker may
+/// keep the GIL afterwards.
+template <class F> bool in_python(F&& body, bool leaves = false) {
+    PyThreadState* kept = thread_state::kept();
+    if (kept == nullptr || thread_state::callback::is_under_way()) return in_python_with_any_state(body);
+    const bool carried = gcd::take_carried(carried_gil);
+    if (!carried) {
         if (!gate::enter()) return false;
         restore_gil(kept);
+    } else if (gate::is_closed()) {
+        carried_gil.release();
+        return false;
     }
     park_on_unwind guard;
     {
@@ -258,9 +258,9 @@ template <class F> bool in_python_carrying(F&& body) {
         body();
     }
     thread_state::forget_context();
-    if (!fairness::count()) PyErr_WriteUnraisable(nullptr);
+    if (leaves && !fairness::count()) PyErr_WriteUnraisable(nullptr);
     guard.disarm();
-    if (!gcd::leave_carried(carried_gil)) carried_gil.release();
+    if (!(leaves || carried) || !gcd::leave_carried(carried_gil)) carried_gil.release();
     return true;
 }
 

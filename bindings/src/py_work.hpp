@@ -57,10 +57,12 @@ public:
     static constexpr const gcd::carried_lock* carries = &carried_gil;
 
     void operator()() {
-        in_python_carrying([this] {
-            call_reporting(callable_.get());
-            callable_.reset();
-        });
+        in_python(
+            [this] {
+                call_reporting(callable_.get());
+                callable_.reset();
+            },
+            true);
     }
 
 private:
