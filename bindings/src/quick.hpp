@@ -42,8 +42,10 @@ template <class F> PyObject* translated(F&& body) {
         return body();
     } catch (py::error_already_set& error) {
         error.restore();
+#ifdef __GLIBCXX__
     } catch (abi::__forced_unwind&) {
-        throw;
+        throw; // a thread that is being ended; libc++ has no name for that, and leaves handlers out then
+#endif
     } catch (...) {
         py::detail::try_translate_exceptions();
     }

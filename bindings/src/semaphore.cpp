@@ -43,7 +43,8 @@ PyObject* signal_quickly(PyObject* self, PyObject* const*, Py_ssize_t count) {
 PyObject* enter_quickly(PyObject* self, PyObject* const*, Py_ssize_t count) {
     const auto* held = quick_self<py_semaphore>(self);
     if (held == nullptr || count != 0 || !held->semaphore.try_wait()) return nullptr;
-    return Py_NewRef(self);
+    Py_INCREF(self); // Py_NewRef is Python 3.10's
+    return self;
 }
 
 PyObject* exit_quickly(PyObject* self, PyObject* const*, Py_ssize_t) {
