@@ -22,6 +22,7 @@ void fairness::learn() { nothing_ = py::eval("lambda: None").release().ptr(); }
 
 void bind_gate(py::module_&) {
     main_thread::learn();
+    state_maker::guard_forks();
     fairness::learn();
     // Functions registered after this one, those of most programs, run before it: their callbacks are still served.
     py::module_::import("atexit").attr("register")(py::cpp_function([] {

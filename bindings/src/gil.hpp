@@ -17,6 +17,7 @@
 #include <thread>
 #include <utility>
 
+#include <pthread.h>
 #include <unistd.h>
 
 namespace binding {
@@ -114,12 +115,31 @@ private:
     static inline unsigned long identity_ = 0;
 };
 
+/// Makes thread states. Python takes a lock of its own for that, without the GIL, and before 3.12 the child of a fork
+/// that falls in between waits for it for ever; so a fork waits until none is being made.
+class state_maker {
+public:
+    /// For a thread that Python doesn't know. It has one count, as PyGILState_Ensure() counts.
+    static void make() {
+        const std::lock_guard hold{lock_};
+        // Without memory there is no state, and PyGILState_Ensure() says so.
+        static_cast<void>(PyThreadState_New(PyInterpreterState_Main()));
+    }
+    static void guard_forks() {
+        ::pthread_atfork([] { lock_.lock(); }, [] { lock_.unlock(); }, [] { lock_.unlock(); });
+    }
+
+private:
+    static inline std::mutex lock_;
+};
+
 // Never inlined, so that the unwinder meets this frame, and parks, before it can meet a noexcept one. A thread that
 // waits for the GIL needs no other one in its place, which would only wait for it too.
 [[gnu::noinline]] inline PyGILState_STATE acquire_gil() {
     if (is_finalizing() && !main_thread::is_current()) park();
     park_on_unwind guard;
     const gcd::waiting_for_lock waiting;
+    if (PyGILState_GetThisThreadState() == nullptr) state_maker::make();
     const PyGILState_STATE state = PyGILState_Ensure();
     guard.disarm();
     return state;
@@ -158,11 +178,11 @@ public:
         static bool is_under_way() noexcept { return depth_ != 0; }
     };
 
-    /// With the GIL held, on a thread whose state PyGILState_Ensure() has just made: one more count keeps it.
+    /// With the GIL held, on a thread whose state acquire_gil() has just made: the count that it had from the first
+    /// keeps it.
     static void keep() {
         static thread_local ending guard;
         guard.armed = true;
-        PyGILState_Ensure();
         kept_ = PyGILState_GetThisThreadState();
     }
 
