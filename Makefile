@@ -102,6 +102,10 @@ $(VENV)/.pytest: $(VENV)/.made
 	$(PIP) install 'pytest>=8'
 	@touch $@
 
+$(VENV)/.hypothesis: $(VENV)/.made
+	$(PIP) install 'hypothesis>=6.100'
+	@touch $@
+
 $(VENV)/.lint: $(VENV)/.tools Makefile
 	$(PIP) install $(LINT_TOOLS)
 	@touch $@
