@@ -3,6 +3,7 @@
 
 import textwrap
 
+import cygcd
 import pytest
 import test_misuse_alone
 from conftest import run_case
@@ -117,7 +118,7 @@ CASES = {
             source = make(lambda: queue.run_sync(lambda: seen.append(raises(RuntimeError, source.cancel_and_wait))))
             source.start()
             assert eventually(lambda: seen[-1] is True)
-            source.cancel()
+            source.cancel_and_wait()
     """,
     "sources on queues that don't run": """
         stopped = [cygcd.Queue(inactive=True), cygcd.Queue(), main]
@@ -170,7 +171,8 @@ CASES = {
         assert eventually(lambda: len(seen) == 7) and 0 not in seen
     """,
     "what can't be watched": """
-        closed = os.dup(0); os.close(closed)
+        # None of which the library could make one of its own.
+        closed = 900
         for kind in (cygcd.ReadSource, cygcd.WriteSource):
             for bad in (-1, 2**31, 2**64, -2**64): assert raises(ValueError, kind, bad, nothing)
             assert raises(OSError, kind(closed, nothing).start) and raises(OSError, kind(closed, nothing).__enter__)
@@ -402,6 +404,12 @@ CASES = {
 }
 
 
+# libdispatch makes descriptors of its own when it needs them, and traps if it can't.
+NATIVE_ONLY = ("no room for descriptors", "the first use without room for descriptors")
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_process_outlives(name):
+    if name in NATIVE_ONLY and cygcd._core._engine != "native":
+        pytest.skip("libdispatch itself traps")
     run_case(COMMON + textwrap.dedent(CASES[name]) + ALIVE)
