@@ -171,8 +171,10 @@ calls = [
     lambda q, o: cygcd.Group().run_async(q, nothing), lambda q, o: q.label + repr(q), lambda q, o: q == o or hash(q),
     lambda q, o: q.set_context(o, nothing), lambda q, o: q.get_context(), lambda q, o: q.set_specific(1, o),
     lambda q, o: q.get_specific(1), lambda q, o: q.is_current(), lambda q, o: (q.is_inactive, q.qos),
-    # An inactive target would hold back a sync for good.
-    lambda q, o: q.set_target_queue(target if o.is_inactive else choice([target, other, o])), lambda q, o: q.set_specific(1, None), lambda q, o: q.activate(),
+    # An inactive target would hold back a sync for good; and a sync that stands in line at a former target, which goes
+    # through its own queue now, would wait for itself.
+    lambda q, o: q.set_target_queue(target if o.is_inactive or o.label >= q.label else choice([target, other, o])),
+    lambda q, o: q.set_specific(1, None), lambda q, o: q.activate(),
     lambda q, o: cygcd.Queue(target=q).run_async(nothing), lambda q, o: cygcd.Timer(0.001, nothing, q, repeating=False).start(),
     lambda q, o: (q.suspend(), q.resume()), lambda q, o: q.resume(), lambda q, o: q.suspended().__enter__() or q.resume(),
     lambda q, o: q.is_inactive or q.run_sync(nothing), lambda q, o: q.is_inactive or q.barrier_sync(nothing),
@@ -182,9 +184,10 @@ calls = [
 """
 
 KINDS = {
-    "Queue": "from random import choice\n"
-    "make = lambda: cygcd.Queue('q', concurrent=choice([False, True]), inactive=choice([False, False, True]))" + QUEUE_CALLS,
-    "Workloop": "from random import choice\nmake = lambda: cygcd.Workloop('w', inactive=choice([False, True]))"
+    "Queue": "from random import choice\nimport itertools\nnumber = itertools.count()\n"
+    "make = lambda: cygcd.Queue(f'{next(number):09}', concurrent=choice([False, True]), inactive=choice([False, False, True]))" + QUEUE_CALLS,
+    "Workloop": "from random import choice\nimport itertools\nnumber = itertools.count()\n"
+    "make = lambda: cygcd.Workloop(f'{next(number):09}', inactive=choice([False, True]))"
     + QUEUE_CALLS
     + "calls.append(lambda q, o: q.set_autorelease_frequency(1))",
     "Group": """
