@@ -7,7 +7,10 @@
 #include "catch.hpp"
 #include "temp.hpp"
 
+#include <cerrno>
 #include <cstdint>
+#include <limits>
+#include <system_error>
 #include <vector>
 
 #include <fcntl.h>
@@ -153,6 +156,18 @@ TEST_CASE("a descriptor that is not open is refused, and nothing is kept of it",
     CHECK_THROWS_AS(all.add(&reader, closed, EPOLLIN, "test"), std::system_error);
     CHECK(all.empty());
     CHECK(all.add(&reader, pair.ends[0], EPOLLIN, "test") == descriptor_table::added::waits);
+}
+
+TEST_CASE("the largest number is refused as any that is not open, without memory for those below", "[descriptors]") {
+    table all;
+    counted_watcher reader;
+    try {
+        all.add(&reader, std::numeric_limits<int>::max(), EPOLLIN, "test");
+        FAIL("it was taken");
+    } catch (const std::system_error& error) {
+        CHECK(error.code().value() == EBADF);
+    }
+    CHECK(all.empty());
 }
 
 TEST_CASE("a watcher whose file was closed hears nothing of the one that has its number", "[descriptors]") {

@@ -77,7 +77,12 @@ public:
     /// Begins to watch, armed. What can't be waited for (a file, a directory) is always ready, and not kept here.
     /// @throws std::system_error if the descriptor is not open, or the system has no room
     added add(descriptor_watcher* watcher, int fd, std::uint32_t events, const char* what) {
-        if (static_cast<std::size_t>(fd) >= numbers_.size()) numbers_.resize(static_cast<std::size_t>(fd) + 1);
+        if (static_cast<std::size_t>(fd) >= numbers_.size()) {
+            // The table grows for what can be watched only, not for any large number.
+            if (sys::descriptor_flags(fd) == -1)
+                throw_errno(errno, std::string{what} + ": descriptor " + std::to_string(fd));
+            numbers_.resize(static_cast<std::size_t>(fd) + 1);
+        }
         number& at = numbers_[static_cast<std::size_t>(fd)];
         const std::uint32_t wanted = armed_events(at) | events;
         int error = at.first != nullptr ? control(EPOLL_CTL_MOD, fd, wanted, at) : ENOENT;
