@@ -97,7 +97,7 @@ constinit gcd::specific_key<specific_table> specifics_key;
 /// The queue's table; made if there is none, of which two threads must not make two.
 std::shared_ptr<specific_table> table_of(const gcd::queue& queue) {
     static object_lock lock;
-    const auto fresh = std::make_shared<specific_table>(py_ref{py::dict{}}, !is_of_the_system(queue));
+    auto fresh = std::make_shared<specific_table>(py_ref{py::dict{}}, !is_of_the_system(queue));
     const std::lock_guard hold{lock};
     std::shared_ptr<specific_table> table = queue.get_specific(specifics_key);
     if (table) return table;
