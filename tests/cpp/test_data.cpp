@@ -278,3 +278,85 @@ TEST_CASE("data is shared by threads", "[data]") {
     }
     CHECK(released.wait());
 }
+
+TEST_CASE("pieces are put together one by one", "[data]") {
+    constexpr int count = 20'000;
+    data whole;
+    for (int i = 0; i != count; ++i) whole = whole.concat(data{std::string_view{i % 2 == 0 ? "a" : "b"}});
+    REQUIRE(whole.size() == count);
+    CHECK(whole.regions().size() == count);
+    const std::string bytes = text(whole);
+    for (int i = 0; i != count; ++i)
+        if (bytes[static_cast<std::size_t>(i)] != (i % 2 == 0 ? 'a' : 'b')) FAIL_CHECK(i);
+    CHECK(text(whole.subrange(count - 3, 3)) == "bab");
+}
+
+TEST_CASE("what goes on from the same data goes on by itself", "[data]") {
+    data base;
+    std::string expected;
+    for (int i = 0; i != 40; ++i) {
+        base = base.concat(data{std::string_view{"."}});
+        expected += '.';
+    }
+    const data one = base.concat(data{std::string_view{"one"}});
+    data other = base.concat(data{std::string_view{"other"}});
+    const data twice = base.concat(base);
+    const data more = one.concat(data{std::string_view{"!"}});
+    CHECK(text(one) == expected + "one");
+    CHECK(text(other) == expected + "other");
+    CHECK(text(twice) == expected + expected);
+    CHECK(text(more) == expected + "one!");
+    other = other.concat(other);
+    CHECK(text(other) == expected + "other" + expected + "other");
+    CHECK(text(base) == expected);
+}
+
+TEST_CASE("lent bytes at the end of many pieces are given back with the last data that has them", "[data]") {
+    const gcd::queue queue{"release"};
+    data base;
+    for (int i = 0; i != 40; ++i) base = base.concat(data{std::string_view{"."}});
+    for (const bool shorter_first : {false, true}) {
+        gcd_test::signal first;
+        gcd_test::signal second;
+        data shorter = base.concat(data{view("first"), queue, [&] { first.set(); }});
+        data longer = shorter.concat(data{view("second"), queue, [&] { second.set(); }});
+        (shorter_first ? shorter : longer) = data{};
+        if (shorter_first) {
+            queue.run_sync([] {});
+            CHECK_FALSE(first.is_set());
+            CHECK(text(longer).substr(40) == "firstsecond");
+            longer = data{};
+            CHECK(first.wait());
+            CHECK(second.wait());
+        } else {
+            CHECK(second.wait());
+            queue.run_sync([] {});
+            CHECK_FALSE(first.is_set());
+            shorter = data{};
+            CHECK(first.wait());
+        }
+        CHECK(text(base).size() == 40);
+    }
+}
+
+TEST_CASE("threads go on from the same data", "[data]") {
+    data base;
+    for (int i = 0; i != 40; ++i) base = base.concat(data{std::string_view{"."}});
+    std::atomic<int> right{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i != 4; ++i)
+        threads.emplace_back([&, mark = std::string(1, static_cast<char>('a' + i))] {
+            for (int round = 0; round != 500; ++round) {
+                data mine = base.retain();
+                std::string expected(40, '.');
+                for (int piece = 0; piece != 10; ++piece) {
+                    mine = mine.concat(data{std::string_view{mark}});
+                    expected += mark;
+                }
+                if (text(mine) == expected) ++right;
+            }
+        });
+    for (std::thread& thread : threads) thread.join();
+    CHECK(right == 2'000);
+    CHECK(text(base) == std::string(40, '.'));
+}

@@ -5,8 +5,10 @@
 /// Immutable bytes: a row of regions, each of which keeps the object that has the bytes.
 ///
 /// An object either has bytes, which are its only region, or a row of pieces of such objects: never pieces of pieces,
-/// so that nothing has to be walked, and an end is one step deep. Header, row and copied bytes are one allocation. No
-/// thread of the engine's has a part in it, so that a fork doesn't touch it.
+/// so that nothing has to be walked, and an end is one step deep. Header, row and copied bytes are one allocation, save
+/// that long rows are apart and shared: an object that is another one and some more has its row with some more pieces
+/// (data_row), so that many concatenations one by one cost no more than the pieces. No thread of the engine's has a part
+/// in it, so that a fork doesn't touch it.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/native/memory.hpp>
@@ -22,6 +24,7 @@
 #include <cstddef>
 #include <cstring>
 #include <limits>
+#include <mutex>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -34,6 +37,7 @@ namespace native {
 /// Where an object's bytes are, and how they end.
 enum class data_form : unsigned char {
     pieces, ///< of other objects
+    row,    ///< the same, in a row that stands by itself
     copied, ///< behind the object
     lent,   ///< somebody else's, who gets them back by a piece of work
     room,   ///< before the object: see data_room
@@ -44,6 +48,8 @@ struct data_piece : data_region {
     data_object* owner;
 };
 
+struct data_row;
+
 } // namespace native
 
 /// Its pieces lie behind it, and behind those what its form says.
@@ -53,11 +59,12 @@ struct GCD_VISIBLE data_object {
     const std::size_t size;
     const std::size_t count; ///< of pieces
     const native::data_form form;
+    native::data_row* row = nullptr; ///< of that form: its first `count` pieces are this one's
 
     data_object(std::size_t bytes, std::size_t pieces, native::data_form how) noexcept
         : size{bytes}, count{pieces}, form{how} {}
 
-    native::data_piece* pieces() noexcept { return reinterpret_cast<native::data_piece*>(this + 1); }
+    native::data_piece* pieces() noexcept;
     void* behind() noexcept { return pieces() + count; }
 };
 
@@ -66,6 +73,39 @@ GCD_HIDDEN inline data_object* checked(data_object* held, const char* what) {
     if (held == nullptr) [[unlikely]]
         throw_moved_from(what);
     return held;
+}
+
+namespace native {
+
+/// A row of pieces whose beginnings several objects have: each has as many of the first ones as it knows. What lies
+/// before the end of an object that lives doesn't change, and is read without the lock; the rest is the lock's. Who
+/// wants to go on where the row ends puts its pieces there; at the end of an object those go that no other one has.
+/// In the child of a fork, where the lock may be a thread's of the parent, the row is only read, and stays.
+struct data_row {
+    futex_lock lock;
+    const unsigned generation = fork_generation.load(std::memory_order_relaxed);
+    std::size_t used = 0;
+    std::size_t objects = 1;
+    const std::size_t capacity;
+    data_piece* const pieces;
+    std::size_t* const ends; ///< for each piece: of how many objects it is the last
+
+    explicit data_row(std::size_t room)
+        : capacity{room}, pieces{static_cast<data_piece*>(::operator new(room * (sizeof(data_piece) + sizeof(*ends))))},
+          ends{reinterpret_cast<std::size_t*>(pieces + room)} {}
+    data_row(const data_row&) = delete;
+    data_row& operator=(const data_row&) = delete;
+    ~data_row() { ::operator delete(pieces); }
+
+    [[nodiscard]] bool is_inherited() const noexcept {
+        return generation != fork_generation.load(std::memory_order_relaxed);
+    }
+};
+
+} // namespace native
+
+inline native::data_piece* data_object::pieces() noexcept {
+    return row != nullptr ? row->pieces : reinterpret_cast<native::data_piece*>(this + 1);
 }
 
 namespace native {
@@ -138,6 +178,30 @@ GCD_HIDDEN inline void release(data_object* data) noexcept {
     if (data->handles.fetch_sub(1, std::memory_order_acq_rel) == 1) end_data(data);
 }
 
+/// The end of an object with so many of the row's pieces. Bytes are let go without the lock, as that may call what the
+/// user has given.
+GCD_HIDDEN inline void leave_row(data_row* row, std::size_t count) noexcept {
+    if (row->is_inherited()) return;
+    for (bool leaves = true;; leaves = false) {
+        data_object* owner = nullptr;
+        bool is_last = false;
+        {
+            const std::lock_guard hold{row->lock};
+            if (leaves) --row->ends[count - 1];
+            if (row->used != 0 && row->ends[row->used - 1] == 0)
+                owner = row->pieces[--row->used].owner;
+            else
+                is_last = --row->objects == 0;
+        }
+        if (owner != nullptr) {
+            release(owner);
+            continue;
+        }
+        if (is_last) delete row;
+        return;
+    }
+}
+
 /// The bytes go back by work on the queue that was named for it.
 GCD_HIDDEN inline void give_bytes_back(work* item) noexcept {
     queue_object* on = item->queue;
@@ -151,7 +215,12 @@ GCD_HIDDEN inline void give_bytes_back(work* item) noexcept {
 
 [[gnu::noinline]] GCD_HIDDEN inline void end_data(data_object* data) noexcept {
     std::size_t behind = 0;
+    if (data->form == data_form::row) {
+        leave_row(data->row, data->count);
+        return memory::deallocate(data, data_memory(0, 0));
+    }
     switch (data->form) {
+    case data_form::row: break;
     case data_form::pieces:
         for (std::size_t i = 0; i != data->count; ++i) release(data->pieces()[i].owner);
         break;
@@ -200,7 +269,7 @@ GCD_HIDDEN inline data_object* data_adopt(const void* bytes, std::size_t size, q
 /// Appends pieces to an object that is being made, and keeps their bytes.
 class piece_writer {
 public:
-    explicit piece_writer(data_object* into) noexcept : next_{into->pieces()} {}
+    explicit piece_writer(data_piece* into, std::size_t offset = 0) noexcept : next_{into}, offset_{offset} {}
 
     void add(data_object* owner, const void* bytes, std::size_t size) noexcept {
         retain(owner);
@@ -214,16 +283,57 @@ public:
 
 private:
     data_piece* next_;
-    std::size_t offset_ = 0;
+    std::size_t offset_;
 };
+
+/// From so many pieces on they stand in a row of their own.
+inline constexpr std::size_t least_row = 16;
+
+/// The pieces of `other` at the end of the row that `one` has. False if that goes on already, or is full.
+GCD_HIDDEN inline bool continue_row(data_object* one, data_object* other) noexcept {
+    data_row* row = one->row;
+    if (row == nullptr || row->is_inherited()) return false;
+    const std::lock_guard hold{row->lock};
+    if (row->used != one->count || row->capacity - row->used < other->count) return false;
+    piece_writer{row->pieces + row->used, one->size}.add_all(other);
+    for (std::size_t i = 0; i != other->count; ++i) row->ends[row->used++] = 0;
+    row->ends[row->used - 1] = 1;
+    ++row->objects;
+    return true;
+}
+
+GCD_HIDDEN inline data_object* data_concat_row(data_object* one, data_object* other) {
+    const std::size_t count = one->count + other->count;
+    if (count > most_pieces / 2) throw std::bad_alloc{};
+    auto* made =
+        ::new (memory::allocate(data_memory(0, 0))) data_object{one->size + other->size, count, data_form::row};
+    if (continue_row(one, other)) {
+        made->row = one->row;
+        return made;
+    }
+    try {
+        made->row = new data_row{2 * count};
+    } catch (...) {
+        memory::deallocate(made, data_memory(0, 0));
+        throw;
+    }
+    piece_writer pieces{made->row->pieces};
+    pieces.add_all(one);
+    pieces.add_all(other);
+    made->row->used = count;
+    for (std::size_t i = 0; i != count; ++i) made->row->ends[i] = 0;
+    made->row->ends[count - 1] = 1;
+    return made;
+}
 
 GCD_HIDDEN inline data_object* data_concat(data_object* one, data_object* other) {
     if (other->size > std::numeric_limits<std::size_t>::max() - one->size)
         throw std::length_error("gcd::data::concat: the size is beyond what there are numbers for");
+    if (one->count + other->count >= least_row) return data_concat_row(one, other);
     data_object* made = make_data(one->size + other->size, one->count + other->count, data_form::pieces, 0);
-    piece_writer row{made};
-    row.add_all(one);
-    row.add_all(other);
+    piece_writer pieces{made->pieces()};
+    pieces.add_all(one);
+    pieces.add_all(other);
     return made;
 }
 
@@ -247,7 +357,7 @@ GCD_HIDDEN inline data_object* data_subrange(data_object* data, std::size_t offs
         return first->owner;
     }
     data_object* made = make_data(length, static_cast<std::size_t>(last - first) + 1, data_form::pieces, 0);
-    piece_writer row{made};
+    piece_writer row{made->pieces()};
     std::size_t left = length;
     std::size_t skip = offset - first->offset;
     for (data_piece* piece = first; left != 0; ++piece, skip = 0) {
