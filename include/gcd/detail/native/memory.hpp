@@ -24,7 +24,6 @@
 #include <new>
 #include <utility>
 
-#include <sys/mman.h>
 
 namespace gcd::inline GCD_ABI::detail::native {
 
@@ -96,10 +95,8 @@ struct GCD_VISIBLE node_depot {
         const std::size_t open = size_class + 1 == node_sizes ? region_size / 2 : region_size;
         char* start = region.load(std::memory_order_relaxed);
         if (start == nullptr) {
-            void* mapped = ::mmap(nullptr, region_size, PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-            if (mapped == MAP_FAILED) return nullptr;
-            start = static_cast<char*>(mapped);
+            start = static_cast<char*>(sys::reserve_memory(region_size));
+            if (start == nullptr) return nullptr;
             region.store(start, std::memory_order_release);
         }
         if (region_used + wanted > open) return nullptr;

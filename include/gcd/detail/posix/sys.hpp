@@ -17,6 +17,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -30,6 +31,7 @@
 #include <linux/sockios.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -84,7 +86,7 @@ GCD_HIDDEN inline ssize_t write(int fd, const iovec* parts, int count) noexcept 
 }
 
 GCD_HIDDEN inline int duplicate(int fd) noexcept {
-    return retried("fcntl", [=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
+    return retried("dup", [=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
 }
 
 /// Fails if the descriptor is not open.
@@ -123,13 +125,15 @@ GCD_HIDDEN inline int epoll_create() noexcept {
     return retried("epoll_create", [] { return ::epoll_create1(EPOLL_CLOEXEC); });
 }
 
-/// `mark` comes back with each event.
+/// `mark` comes back with each event. The hook is asked for "epoll_ctl" where a descriptor is added, which takes memory,
+/// and for "epoll_ctl_mod" where one is changed, which fails only if it is not in the set any more.
 GCD_HIDDEN inline int epoll_control(int epoll, int operation, int fd, std::uint32_t events,
                                     std::uint64_t mark = 0) noexcept {
     epoll_event event{};
     event.events = events;
     event.data.u64 = mark;
-    return retried("epoll_ctl", [&] { return ::epoll_ctl(epoll, operation, fd, &event); });
+    return retried(operation == EPOLL_CTL_ADD ? "epoll_ctl" : "epoll_ctl_mod",
+                   [&] { return ::epoll_ctl(epoll, operation, fd, &event); });
 }
 
 /// Never asks the hook, as close().
@@ -184,6 +188,23 @@ GCD_HIDDEN inline void timer_set(int timer, std::int64_t at) noexcept {
     // All zero would stop it.
     if (at <= 0) when.it_value = {0, 1};
     static_cast<void>(::timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr));
+}
+
+/// Gives 0, or an errno, as the call of its name does.
+GCD_HIDDEN inline int thread_create(const pthread_attr_t* attributes, void* (*body)(void*), void* context) noexcept {
+    pthread_t made{};
+    const int result = once("pthread_create", [&] { return ::pthread_create(&made, attributes, body, context); });
+    return result == -1 ? errno : result;
+}
+
+/// Address space that takes memory where it is written to; null if there is none.
+GCD_HIDDEN inline void* reserve_memory(std::size_t size) noexcept {
+    void* mapped = MAP_FAILED;
+    const auto map = [&] {
+        mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        return mapped == MAP_FAILED ? -1 : 0;
+    };
+    return once("mmap", map) == -1 ? nullptr : mapped;
 }
 
 /// A counter that is never waited for.

@@ -348,8 +348,7 @@ struct pool_threads {
         pthread_attr_t attributes;
         ::pthread_attr_init(&attributes);
         ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        pthread_t made;
-        const int error = ::pthread_create(&made, &attributes, body, context);
+        const int error = sys::thread_create(&attributes, body, context);
         ::pthread_attr_destroy(&attributes);
         ::pthread_sigmask(SIG_SETMASK, &former, nullptr);
         return error;
