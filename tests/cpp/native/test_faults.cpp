@@ -392,6 +392,20 @@ TEST_CASE("a thread that can't be had once is asked for again, and no item is lo
     }));
 }
 
+TEST_CASE("items that found no thread run once a later one finds one", "[fault]") {
+    CHECK(holds_in_child([] {
+        const gcd::queue on;
+        auto ran = std::make_shared<std::atomic<int>>(0);
+        {
+            const fault fails{"pthread_create", EAGAIN, 1, never};
+            for (int i = 0; i < 10; ++i) on.run_async([ran] { ++*ran; });
+        }
+        if (*ran != 0) return false;
+        gcd::queue{}.run_async([ran] { ++*ran; });
+        return await([&] { return *ran == 11; });
+    }));
+}
+
 TEST_CASE("without memory for nodes of its own the engine uses the heap", "[fault]") {
     for (const named_use& each : uses) {
         CAPTURE(each.name);

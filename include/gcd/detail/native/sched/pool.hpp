@@ -75,7 +75,12 @@ struct GCD_VISIBLE pool {
 
     /// From any thread, at the end of the list of that level.
     void submit(work* item, unsigned level) {
-        if (!injected[level].push(item)) return;
+        if (!injected[level].push(item)) {
+            // Whoever was to wake one for the first of them may have got no thread, nor a monitor to ask again.
+            if (start_wanted.load(std::memory_order_seq_cst)) [[unlikely]]
+                arm_monitor();
+            return;
+        }
         queued.fetch_or(1U << level, std::memory_order_seq_cst);
         notify();
     }
