@@ -24,7 +24,6 @@
 #include <new>
 #include <utility>
 
-
 namespace gcd::inline GCD_ABI::detail::native {
 
 struct worker;
