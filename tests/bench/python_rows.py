@@ -2,7 +2,7 @@
 """The table of the Python module: each row on it and on its peers, in one run. Usage: python_rows.py FOLDER [ROW…]
 
 Each row is measured in processes of their own, the engines taking turns, with its peers beside it in the same process.
-The native engine is the installed package; libdispatch has a column where FOLDER/../../bench-system holds a build on it.
+The native engine is the installed package; libdispatch has a column where FOLDER/../../bench-system has a build.
 Numbers are nanoseconds for each operation, the median of the rounds; in brackets the lowest and the highest. The ratio
 is the peer's median over ours, and stands beside its goal.
 """
@@ -162,7 +162,8 @@ def ping_pong(gcd):
                 await loop.run_in_executor(pool, nothing)
             return (time.perf_counter_ns() - start) / count
 
-    return {"cygcd": spent(count, body), "submit().result()": executor, "asyncio.run_in_executor": asyncio.run(awaited())}
+    ours = spent(count, body)
+    return {"cygcd": ours, "submit().result()": executor, "asyncio.run_in_executor": asyncio.run(awaited())}
 
 
 def two_queue_hop(gcd):
