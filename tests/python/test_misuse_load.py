@@ -102,10 +102,12 @@ SIZES = {
     """,
     "reads and writes": """
         ends, came = os.pipe(), []
-        for _ in range(1_000 * SCALE): cygcd.read_async(ends[0], 1, lambda data, error: came.append(data))
+        # Beside libdispatch no more than 500 can wait for one descriptor.
+        count = 1_000 * SCALE if cygcd._core._engine == "native" else 400
+        for _ in range(count): cygcd.read_async(ends[0], 1, lambda data, error: came.append(data))
         channel = cygcd.IOChannel(ends[1])
-        for _ in range(1_000 * SCALE): channel.write(b"x", lambda *_: None)
-        assert eventually(lambda: len(came) == 1_000 * SCALE, 60), len(came)
+        for _ in range(count): channel.write(b"x", lambda *_: None)
+        assert eventually(lambda: len(came) == count, 60), len(came)
         assert b"".join(came) == b"x" * len(came)
     """,
     "specifics": """
@@ -173,7 +175,9 @@ calls = [
     lambda q, o: q.get_specific(1), lambda q, o: q.is_current(), lambda q, o: (q.is_inactive, q.qos),
     # An inactive target would hold back a sync for good; and a sync that stands in line at a former target, which goes
     # through its own queue now, would wait for itself.
-    lambda q, o: q.set_target_queue(target if o.is_inactive or o.label >= q.label else choice([target, other, o])),
+    # Beside libdispatch on Linux no queue may be retargeted while a sync waits for it.
+    lambda q, o: q.set_target_queue(target if o.is_inactive or o.label >= q.label else choice([target, other, o]))
+    if cygcd._core._engine == "native" else None,
     lambda q, o: q.set_specific(1, None), lambda q, o: q.activate(),
     lambda q, o: cygcd.Queue(target=q).run_async(nothing), lambda q, o: cygcd.Timer(0.001, nothing, q, repeating=False).start(),
     lambda q, o: (q.suspend(), q.resume()), lambda q, o: q.resume(), lambda q, o: q.suspended().__enter__() or q.resume(),
