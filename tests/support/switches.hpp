@@ -4,10 +4,15 @@
 /// @file
 /// How often the library's own threads have gone to sleep: unchanged while none of them wakes up.
 
+#include "await.hpp"
+
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
+#include <thread>
+#include <utility>
 
 namespace gcd_test {
 
@@ -22,6 +27,17 @@ inline std::map<std::string, std::string> switches_of_own_threads() {
             if (ours && line.rfind("voluntary_ctxt_switches", 0) == 0) seen[task.path().filename()] = line;
         }
     }
+    return seen;
+}
+
+/// The same once it rests: a thread that has said that it sleeps is about to.
+inline std::map<std::string, std::string> switches_at_rest() {
+    std::map<std::string, std::string> seen = switches_of_own_threads();
+    static_cast<void>(await([&seen] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        const auto before = std::exchange(seen, switches_of_own_threads());
+        return before == seen;
+    }));
     return seen;
 }
 

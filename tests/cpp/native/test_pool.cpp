@@ -142,7 +142,7 @@ TEST_CASE("an idle pool never wakes up by itself", "[native][pool]") {
     REQUIRE(ended.wait());
     // What there is too much of has to go first.
     REQUIRE(await([] { return running() == 0 && first_pool().monitor_armed.load() == 0; }));
-    const auto before = switches_of_own_threads();
+    const auto before = gcd_test::switches_at_rest();
     CHECK(!before.empty());
     // Time is what this is about: nothing happens while it passes.
     std::this_thread::sleep_for(1s);
