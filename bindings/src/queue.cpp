@@ -151,12 +151,11 @@ py::object get_current_specific(py::handle key) {
 
 /// `<cygcd.Queue 'label' serial, active>`
 std::string describe_queue(const gcd::queue& queue) {
-    static constexpr gcd::qos classes[] = {gcd::qos::background, gcd::qos::utility, gcd::qos::default_class,
-                                           gcd::qos::user_initiated, gcd::qos::user_interactive};
     const char* kind = queue.is_concurrent() ? "concurrent" : "serial";
-    if (queue == gcd::queue::main_queue()) kind = "main";
-    for (gcd::qos known : classes)
-        if (queue == gcd::queue::global_queue(known)) kind = "global";
+    if (queue == gcd::queue::main_queue())
+        kind = "main";
+    else if (is_of_the_system(queue))
+        kind = "global";
     const char* state = queue.is_inactive() ? "inactive" : queue.is_suspended() ? "suspended" : "active";
     return "<cygcd.Queue " + std::string(py::repr(py::str(queue.label()))) + " " + kind + ", " + state + ">";
 }
