@@ -10,6 +10,9 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -24,6 +27,7 @@ struct py_channel {
     shown_by handlers;
     gcd::io_type type;
     gcd::io_channel channel;
+    chunk_size chunk = std::make_shared<std::atomic<std::size_t>>(524'288); // libdispatch's low-water mark
 
     py_channel(int fd, gcd::io_type io_type, const gcd::queue* queue, std::optional<py::function> cleanup_handler)
         : type{io_type}, channel{open(fd, io_type, queue, to_cleanup(handlers, std::move(cleanup_handler)))} {
@@ -91,9 +95,10 @@ void bind_operations(py::class_<py_channel>& type) {
         "read",
         [](const py_channel& self, size length, py::function handler, integer<std::int64_t> offset,
            const gcd::queue* queue) {
-            py_io_handler run{std::move(handler)};
+            py_read_handler run{std::move(handler), length.value, self.chunk};
+            gcd::read_memory memory = run.memory();
             gil_release released;
-            self.channel.read(length.value, std::move(run), offset.value, queue);
+            self.channel.read(length.value, std::move(run), offset.value, queue, std::move(memory));
         },
         py::arg("length"), py::arg("handler"), py::arg("offset") = 0, py::arg("queue") = py::none(),
         "Reads up to `length` bytes, to the end of file at most. `offset` counts from the descriptor's position at\n"
@@ -142,6 +147,7 @@ void bind_settings(py::class_<py_channel>& type) {
         [](const py_channel& self, size bytes) {
             gil_release released;
             self.channel.set_high_water(bytes.value);
+            self.chunk->store(std::min(self.chunk->load(), bytes.value));
         },
         py::arg("size"),
         "Most bytes that a handler is given at once. RuntimeError: after close().\n\n"
@@ -151,6 +157,7 @@ void bind_settings(py::class_<py_channel>& type) {
         [](const py_channel& self, size bytes) {
             gil_release released;
             self.channel.set_low_water(bytes.value);
+            self.chunk->store(std::max(self.chunk->load(), bytes.value));
         },
         py::arg("size"),
         "Fewest bytes that a handler is given at once, save at the end. RuntimeError: after close().\n\n"

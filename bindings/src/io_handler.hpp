@@ -6,6 +6,13 @@
 
 #include "data.hpp"
 #include "py_work.hpp"
+#include "read_bytes.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <utility>
 
 namespace binding {
 
@@ -27,6 +34,49 @@ private:
     py_ref callable_;
 };
 
+/// What the next chunk of a channel's reads will mostly hold: found by its marks, and by what reads have asked for last.
+using chunk_size = std::shared_ptr<std::atomic<std::size_t>>;
+
+/// The same, of a read of so many bytes.
+class py_read_handler {
+public:
+    py_read_handler(py::object callable, std::size_t length, chunk_size chunk)
+        : callable_{std::move(callable)}, left_{length}, chunk_{std::move(chunk)} {
+        if (length < read_bytes::least) return;
+        bytes_ = std::make_shared<read_bytes>();
+        bytes_->provide(std::min(chunk_->load(), length), left_);
+    }
+
+    [[nodiscard]] gcd::read_memory memory() const {
+        if (!bytes_) return {};
+        return [bytes = bytes_](std::size_t size) { return bytes->give(size); };
+    }
+
+    void operator()(bool done, const gcd::data& chunk, int error) {
+        in_python([&] {
+            left_ -= chunk.size();
+            call_reporting(callable_.get(), [&]() -> PyObject* {
+                PyObject* bytes = bytes_ ? bytes_->take(chunk) : to_bytes(chunk);
+                return bytes != nullptr ? Py_BuildValue("(ONi)", done ? Py_True : Py_False, bytes, error) : nullptr;
+            });
+            if (bytes_ && !done) provide_more();
+        });
+    }
+
+private:
+    void provide_more() {
+        const std::size_t size = bytes_->wanted();
+        if (size == 0) return;
+        chunk_->store(size);
+        bytes_->provide(size, left_);
+    }
+
+    py_ref callable_;
+    std::size_t left_;
+    chunk_size chunk_;
+    std::shared_ptr<read_bytes> bytes_;
+};
+
 /// handler(data, error), of the one-shots.
 class py_single_handler {
 public:
@@ -43,6 +93,34 @@ public:
 
 private:
     py_ref callable_;
+};
+
+/// The same, of a read.
+class py_single_read_handler {
+public:
+    explicit py_single_read_handler(py::object callable)
+        : callable_{std::move(callable)}, bytes_{std::make_shared<read_bytes>()} {}
+
+    /// It is asked within the call that it is given to.
+    [[nodiscard]] gcd::read_memory memory() const {
+        return [bytes = bytes_](std::size_t size) {
+            in_python([&] { bytes->add(size); });
+            return bytes->give(size);
+        };
+    }
+
+    void operator()(const gcd::data& chunk, int error) {
+        in_python([&] {
+            call_reporting(callable_.get(), [&]() -> PyObject* {
+                PyObject* bytes = bytes_->take(chunk);
+                return bytes != nullptr ? Py_BuildValue("(Ni)", bytes, error) : nullptr;
+            });
+        });
+    }
+
+private:
+    py_ref callable_;
+    std::shared_ptr<read_bytes> bytes_;
 };
 
 } // namespace binding

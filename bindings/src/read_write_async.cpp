@@ -12,9 +12,10 @@ namespace binding {
 namespace {
 
 void read_async(integer<int> fd, size length, py::function handler, const gcd::queue* queue) {
-    py_single_handler run{std::move(handler)};
+    py_single_read_handler run{std::move(handler)};
+    const gcd::read_memory memory = run.memory();
     gil_release released;
-    gcd::read_async(fd.value, length.value, queue_or_default(queue), std::move(run));
+    gcd::read_async(fd.value, length.value, queue_or_default(queue), std::move(run), memory);
 }
 
 void write_async(integer<int> fd, bytes_like data, py::function handler, const gcd::queue* queue) {

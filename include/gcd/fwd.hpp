@@ -6,6 +6,7 @@
 
 #include <gcd/config.hpp>
 
+#include <cstddef>
 #include <functional>
 
 namespace gcd::inline GCD_ABI {
@@ -40,6 +41,9 @@ using registration_handler = std::function<void()>;
 using io_handler = std::function<void(bool done, const data& chunk, int error)>;
 /// Runs once when a channel has given up its descriptor; `error` is an errno or 0.
 using cleanup_handler = std::function<void(int error)>;
+/// Asked by a read for memory to put a chunk into: gives `size` bytes, or null for the library's own.
+/// @see gcd::io_channel::read
+using read_memory = std::function<std::byte*(std::size_t size)>;
 
 } // namespace gcd::inline GCD_ABI
 

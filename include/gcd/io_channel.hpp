@@ -75,11 +75,18 @@ public:
     /// Reads up to `length` bytes, to the end of file at most. `offset` counts from the descriptor's position at the
     /// channel's creation, and is for random access only: a stream goes on where it is.
     /// @throws std::logic_error after close(). @throws std::system_error if the descriptor is not open for reading.
-    /// @throws std::invalid_argument for a negative offset. @see dispatch_io_read
+    /// @throws std::invalid_argument for a negative offset.
+    ///
+    /// `memory` may give memory for chunks, so that what they bring needn't be copied to where it is wanted: called with
+    /// a size, one call at a time, on any thread, it gives that many bytes, or null for the library's own; what it throws
+    /// goes to the exception handler. A chunk in it is one region that begins where it does, and it has no other. It
+    /// must stay until the last handler has returned, and as long as there are copies of the chunk. The native engine
+    /// asks for chunks of 64 KiB to 16 MiB of regular files; others don't ask. @see dispatch_io_read
     template <std::invocable<bool, const data&, int> F>
-    void read(std::size_t length, F&& handler, std::int64_t offset = 0, const queue* on = nullptr) const {
+    void read(std::size_t length, F&& handler, std::int64_t offset = 0, const queue* on = nullptr,
+              read_memory memory = {}) const {
         detail::backend::channel_read(object_.get(), offset, length, detail::access::object_of(on), on != nullptr,
-                                      detail::chunk_callback(std::forward<F>(handler)));
+                                      detail::chunk_callback(std::forward<F>(handler)), std::move(memory));
     }
 
     /// Writes all the bytes. The handler's `chunk` is what is still to be written; `offset` as for read().
@@ -138,11 +145,12 @@ private:
 /// first byte or the end of file, then completes as soon as the next read would block; no thread is blocked meanwhile.
 /// The descriptor may be closed as soon as this has returned.
 /// @throws std::invalid_argument for a negative descriptor. @throws std::system_error for one that is not open for
-/// reading, or a directory. @see dispatch_read
+/// reading, or a directory.
+/// `memory` as for io_channel::read(): asked once at most, within this call, for `length` bytes. @see dispatch_read
 template <std::invocable<const data&, int> F>
-void read_async(int fd, std::size_t length, const queue& on, F&& handler) {
+void read_async(int fd, std::size_t length, const queue& on, F&& handler, const read_memory& memory = {}) {
     detail::backend::read_once(fd, length, detail::access::object_of(on),
-                               detail::single_callback(std::forward<F>(handler)));
+                               detail::single_callback(std::forward<F>(handler)), memory);
 }
 
 /// Writes all the bytes, and gives those that could not be written to `handler`: `void(const data& rest, int error)`.

@@ -257,19 +257,17 @@ def with_file(measure):
 
 def file_read_async(gcd):
     def measure(_size, chunk):
-        queue, come = gcd.Queue("bench"), gcd.Semaphore(0)
-        last = []
-
-        def handler(data, _error):
-            last[:] = [data]
-            come.signal()
+        queue, ended = gcd.Queue("bench"), gcd.Semaphore(0)
 
         def body(descriptor):
-            while True:
-                gcd.read_async(descriptor, chunk, handler, queue)
-                come.wait()
-                if not last[0]:
-                    return
+            def handler(data, _error):
+                if data:
+                    gcd.read_async(descriptor, chunk, handler, queue)
+                else:
+                    ended.signal()
+
+            gcd.read_async(descriptor, chunk, handler, queue)
+            ended.wait()
 
         return body
 

@@ -386,3 +386,38 @@ def test_block_closes_and_repr_tells_the_state(file):
     assert channel.is_closed
     assert repr(channel) == f"<cygcd.IOChannel fd={file} random, closed>"
     assert weakref.ref(channel)() is channel
+
+
+@pytest.mark.parametrize("high", [65_536, 100_000, 1_048_576])
+def test_chunks_of_a_large_file_are_bytes_that_stay_as_they_are(tmp_path, high):
+    content = os.urandom(3_000_000)
+    path = tmp_path / "large"
+    path.write_bytes(content)
+    with open(path, "rb") as opened:
+        channel = cygcd.IOChannel(opened.fileno())
+        channel.set_high_water(high)
+        seen = Result()
+        channel.read(len(content) + high, seen)
+        seen.wait()
+        channel.close()
+    chunks = [data for _, data, _ in seen.calls if data]
+    assert {type(chunk) for chunk in chunks} == {bytes}
+    assert all(len(chunk) <= high for chunk in chunks)
+    assert b"".join(chunks) == content
+    # Equal ones have equal hashes, however they came to be.
+    assert [hash(chunk) for chunk in chunks] == [hash(bytes(bytearray(chunk))) for chunk in chunks]
+
+
+def test_random_reads_of_a_large_file_at_once(tmp_path):
+    content = os.urandom(2_000_000)
+    path = tmp_path / "large"
+    path.write_bytes(content)
+    with open(path, "rb") as opened:
+        channel = cygcd.IOChannel(opened.fileno(), cygcd.IO_RANDOM)
+        reads = []
+        for offset in range(0, len(content), 200_000):
+            reads.append((offset, Result()))
+            channel.read(200_000, reads[-1][1], offset)
+        for offset, read in reads:
+            assert read.wait().data == content[offset : offset + 200_000]
+        channel.close()

@@ -169,3 +169,22 @@ def test_bad_arguments_are_refused(pipe):
     ):
         with pytest.raises(TypeError):
             call()
+
+
+@pytest.mark.parametrize("length", [65_535, 65_536, 300_000, 1_000_000, 1 << 40])
+def test_reads_of_a_large_file_give_bytes_of_their_own(tmp_path, length):
+    content = os.urandom(900_000)
+    path = tmp_path / "large"
+    path.write_bytes(content)
+    with open(path, "rb") as opened:
+        chunks = []
+        while not chunks or chunks[-1]:
+            seen = Result()
+            cygcd.read_async(opened.fileno(), length, seen)
+            data, error = seen.wait()
+            assert (type(data), error) == (bytes, 0)
+            chunks.append(data)
+    assert [len(chunk) for chunk in chunks] == [
+        min(length, len(content) - start) for start in range(0, len(content), length)
+    ] + [0]
+    assert b"".join(chunks) == content

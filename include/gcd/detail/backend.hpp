@@ -13,6 +13,7 @@
 #include <gcd/detail/object.hpp>
 #include <gcd/detail/types.hpp>
 #include <gcd/detail/work.hpp>
+#include <gcd/fwd.hpp>
 
 #if GCD_NATIVE
 #include <gcd/detail/native/backend.hpp>
@@ -132,7 +133,7 @@ GCD_SEAM(data_from_native, data_object*(void*));      // null for an empty one; 
 
 // --- I/O: a null queue means the channel's if `given` is false, and a moved-from handle if it is true --------------
 GCD_SEAM(channel_create, channel_object*(int, channel_type, queue_object*, bool, std::function<void(int)>));
-GCD_SEAM(channel_read, void(channel_object*, std::int64_t, std::size_t, queue_object*, bool, io_callback));
+GCD_SEAM(channel_read, void(channel_object*, std::int64_t, std::size_t, queue_object*, bool, io_callback, read_memory));
 GCD_SEAM(channel_write, void(channel_object*, std::int64_t, data_object*, queue_object*, bool, io_callback));
 GCD_SEAM(channel_barrier, void(channel_object*, queue_object*, bool, work*));
 GCD_SEAM(channel_close, void(channel_object*, bool));
@@ -141,7 +142,7 @@ GCD_SEAM(channel_set_high_water, void(channel_object*, std::size_t)); // operati
 GCD_SEAM(channel_set_low_water, void(channel_object*, std::size_t));
 GCD_SEAM(channel_set_interval, void(channel_object*, std::int64_t, bool));
 GCD_SEAM(channel_fd, int(channel_object*));
-GCD_SEAM(read_once, void(int, std::size_t, queue_object*, io_callback));
+GCD_SEAM(read_once, void(int, std::size_t, queue_object*, io_callback, const read_memory&));
 GCD_SEAM(write_once, void(int, data_object*, queue_object*, io_callback));
 
 // --- the pool ---------------------------------------------------------------------------------------------------

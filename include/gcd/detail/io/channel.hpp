@@ -21,6 +21,7 @@
 #include <gcd/detail/types.hpp>
 #include <gcd/detail/work.hpp>
 #include <gcd/error.hpp>
+#include <gcd/fwd.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -94,6 +95,7 @@ struct channel_request {
     kept<channel_object> channel;
     queue_hold queue;
     io_callback callback;
+    read_memory memory;
     std::int64_t offset = 0; ///< or the interval
     std::size_t length = 0;  ///< or the water mark
     bool strict = false;
@@ -126,8 +128,9 @@ GCD_HIDDEN void engine_open(channel_object* channel, channel_type type, queue_ob
 /// last one, for which it keeps the request.
 GCD_HIDDEN void engine_start(channel_object* channel, channel_request* request);
 GCD_HIDDEN void engine_close(channel_object* channel, bool stop) noexcept;
-/// A single read, if the engine serves it: true. Takes the callback then.
-GCD_HIDDEN bool engine_read_once(int fd, std::size_t length, queue_object* on, io_callback& callback, const char* what);
+/// A single read, if the engine serves it: true. Takes the callback then, and may ask for memory.
+GCD_HIDDEN bool engine_read_once(int fd, std::size_t length, queue_object* on, io_callback& callback,
+                                 const read_memory& memory, const char* what);
 
 // --- going on -------------------------------------------------------------------------------------------------------
 
@@ -181,12 +184,27 @@ GCD_HIDDEN inline void call_handler(channel_request* of, bool done, data_object*
     const handler_frame inside{of->queue.get()};
     try {
         // The last call takes the callable with it, so that what it holds ends on its queue too.
-        if (done)
+        if (done) {
+            const read_memory last = std::move(of->memory);
             std::exchange(of->callback, nullptr)(true, chunk, error);
-        else
+        } else
             of->callback(false, chunk, error);
     } catch (...) {
         report_exception();
+    }
+}
+
+/// Memory of the caller's for a chunk of such a size, or null. What it throws is the caller's.
+GCD_HIDDEN inline std::byte* given_memory(const read_memory& by, std::size_t size) {
+    return by && size >= least_given && size <= most_given ? by(size) : nullptr;
+}
+
+GCD_HIDDEN inline std::byte* ask_for_memory(channel_request* of, std::size_t size) noexcept {
+    try {
+        return given_memory(of->memory, size);
+    } catch (...) {
+        report_exception();
+        return nullptr;
     }
 }
 

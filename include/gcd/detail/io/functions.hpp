@@ -144,13 +144,15 @@ GCD_HIDDEN inline void prepare(channel_request* asked) {
     job.write = asked->what == step::write;
     job.length = !job.write ? asked->length : asked->bytes != nullptr ? data_size(asked->bytes) : 0;
     job.greedy = asked->greedy;
+    job.asks = asked->memory && channel->file.is_regular();
     job.offset = asked->offset;
     job.bytes = asked->bytes;
     asked->operation = channel->device->make(asked, asked->queue.get(), job);
 }
 
 GCD_HIDDEN inline void request_read(channel_object* channel, std::int64_t offset, std::size_t length, queue_object* on,
-                                    bool given, io_callback callback, bool greedy, const char* what) {
+                                    bool given, io_callback callback, read_memory memory, bool greedy,
+                                    const char* what) {
     queue_object* queue = handler_queue(channel, on, given, what);
     channel->file.require_readable(what);
     check_offset(offset, what);
@@ -158,14 +160,16 @@ GCD_HIDDEN inline void request_read(channel_object* channel, std::int64_t offset
     operation->callback = std::move(callback);
     operation->offset = offset;
     operation->length = length;
+    operation->memory = std::move(memory);
     operation->greedy = greedy;
     prepare(operation.get());
     request(std::move(operation), what);
 }
 
 GCD_HIDDEN inline void channel_read(channel_object* channel, std::int64_t offset, std::size_t length, queue_object* on,
-                                    bool given, io_callback callback) {
-    request_read(channel, offset, length, on, given, std::move(callback), false, "gcd::io_channel::read");
+                                    bool given, io_callback callback, read_memory memory) {
+    request_read(channel, offset, length, on, given, std::move(callback), std::move(memory), false,
+                 "gcd::io_channel::read");
 }
 
 GCD_HIDDEN inline void channel_write(channel_object* channel, std::int64_t offset, data_object* bytes, queue_object* on,

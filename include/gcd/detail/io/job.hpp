@@ -14,6 +14,10 @@
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
 
+/// Chunks of such sizes are put into memory of the caller's, if he gives any.
+inline constexpr std::size_t least_given = 65'536;
+inline constexpr std::size_t most_given = 16'777'216;
+
 /// When handlers are called. The low mark is never above the high one.
 struct io_marks {
     std::size_t low = 524'288; ///< as dispatch I/O
@@ -34,6 +38,7 @@ struct io_marks {
 struct io_job {
     bool write = false;
     bool greedy = false; ///< a read that takes what there is
+    bool asks = false;   ///< a read for which memory may be given
     std::size_t length = 0;
     std::int64_t offset = 0;      ///< for random access
     data_object* bytes = nullptr; ///< borrowed: what to write, which may be nothing
@@ -43,6 +48,8 @@ struct io_job {
 struct channel_request;
 /// Calls the handler, with a count of the chunk, which may be null. On the handler's queue, one call at a time.
 GCD_HIDDEN void call_handler(channel_request* of, bool done, data_object* chunk, int error) noexcept;
+/// Memory for a chunk of such a size, or null if there is none. On the side's queue.
+GCD_HIDDEN std::byte* ask_for_memory(channel_request* of, std::size_t size) noexcept;
 /// After the last call.
 GCD_HIDDEN void end_request(channel_request* of) noexcept;
 

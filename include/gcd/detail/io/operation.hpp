@@ -51,28 +51,51 @@ public:
     [[nodiscard]] std::byte* next() const noexcept { return bytes_ + used_; }
     [[nodiscard]] std::size_t left() const noexcept { return size_ - used_; }
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
+    /// Memory that was given for one chunk.
+    [[nodiscard]] bool is_given() const noexcept { return given_; }
     void advance(std::size_t bytes) noexcept { used_ += bytes; }
-    void go_back_to(std::size_t place) noexcept { used_ = place; }
-    [[nodiscard]] data_object* part(std::size_t from) const { return data_subrange(data_, from, used_ - from); }
-    [[nodiscard]] const std::byte* at(std::size_t place) const noexcept { return bytes_ + place; }
+    /// What lies from `from` on, as data, or null for nothing; `from` is then where to go on. Little is copied, so that
+    /// it doesn't keep the room.
+    [[nodiscard]] data_object* take(std::size_t& from) {
+        const std::size_t size = used_ - from;
+        if (size == 0) return nullptr;
+        if (size <= copied_size) {
+            used_ = from;
+            return data_copy(bytes_ + from, size);
+        }
+        data_object* taken = data_subrange(data_, from, size);
+        if (given_) clear();
+        from = used_;
+        return taken;
+    }
 
-    void renew() {
-        clear();
-        data_ = data_room();
-        const data_region whole = data_contiguous(data_);
-        bytes_ = static_cast<std::byte*>(const_cast<void*>(whole.bytes));
-        size_ = whole.size;
+    void renew() { become(data_room()); }
+    void renew(std::byte* memory, std::size_t size) {
+        become(data_room(memory, size));
+        given_ = true;
     }
     void clear() noexcept {
         if (data_object* former = std::exchange(data_, nullptr)) release(former);
         size_ = used_ = 0;
+        given_ = false;
     }
 
 private:
+    static constexpr std::size_t copied_size = 16'384;
+
+    void become(data_object* made) {
+        clear();
+        data_ = made;
+        const data_region whole = data_contiguous(data_);
+        bytes_ = static_cast<std::byte*>(const_cast<void*>(whole.bytes));
+        size_ = whole.size;
+    }
+
     data_object* data_ = nullptr;
     std::byte* bytes_ = nullptr;
     std::size_t size_ = 0;
     std::size_t used_ = 0;
+    bool given_ = false;
 };
 
 /// As a piece of work it is its handler's next call. Made by any thread; worked at on its side's queue; ended with the
@@ -85,7 +108,7 @@ public:
     /// @throws std::invalid_argument if `handlers` has as many targets as there may be.
     io_operation(channel_request* request, queue_object* handlers, const io_job& job, std::int64_t place)
         : work{&call_next}, request_{request}, length_{job.length}, offset_{place}, reads_{!job.write},
-          greedy_{job.greedy} {
+          greedy_{job.greedy}, asks_{job.asks} {
         if (job.bytes != nullptr) pieces_ = data_regions(job.bytes);
         calls_queue_ = serial_queue_before(handlers);
         if (job.bytes != nullptr) retain(all_ = job.bytes);
@@ -132,12 +155,10 @@ public:
     progress read_some(int fd, transfer how, read_room& room, int& error) {
         if (is_held_up()) return progress::held_up;
         const std::size_t wanted = length_ - total_;
-        if (wanted != 0 && room.left() < std::min(wanted, least_room)) {
-            keep_region(room);
-            room.renew();
-            begin_ = 0;
-        }
-        const std::size_t size = std::min(room.left(), wanted);
+        if (wanted != 0) make_room(room, wanted);
+        // With memory asked for, no more than a chunk, so that the next one may have some.
+        const std::size_t most = asks_ ? marks_.high - fresh_ : wanted;
+        const std::size_t size = std::min({room.left(), wanted, most});
         const ssize_t got = size == 0 ? 0 : read_into(fd, how, room.next(), size);
         if (got < 0) return failed(errno, error, greedy_ && total_ != 0);
         if (got == 0) return progress::done;
@@ -195,6 +216,7 @@ public:
             last = take_fresh(room);
         else if (total_ != length_)
             last = rest();
+        if (room.is_given()) room.clear();
         if (reads_ && last != nullptr) last = call_in_slices(last, error != 0);
         const std::lock_guard hold{lock_};
         ended_ = true;
@@ -206,8 +228,6 @@ public:
 private:
     /// A read asks for no less than this, if so much is wanted.
     static constexpr std::size_t least_room = 16'384;
-    /// Up to this a chunk is copied, so that it doesn't keep a whole room.
-    static constexpr std::size_t copied_size = 16'384;
     static constexpr std::size_t most_at_once = 524'288;
     /// Calls and bytes that a read may be ahead of its handler; it stops when both are reached.
     static constexpr std::size_t calls_ahead = 2;
@@ -256,17 +276,24 @@ private:
         source_start(timer_);
     }
 
+    void make_room(read_room& room, std::size_t wanted) {
+        if (asks_ && fresh_ == 0 && !room.is_given()) {
+            const std::size_t chunk = std::min({wanted, std::max(marks_.low, least_room), marks_.high});
+            if (std::byte* memory = ask_for_memory(request_, chunk)) {
+                room.renew(memory, chunk);
+                begin_ = 0;
+                return;
+            }
+        }
+        if (room.left() >= (room.is_given() ? 1 : std::min(wanted, least_room))) return;
+        keep_region(room);
+        room.renew();
+        begin_ = 0;
+    }
+
     /// What has been read into the room becomes a region.
     void keep_region(read_room& room) {
-        const std::size_t size = room.used() - begin_;
-        if (size == 0) return;
-        if (size <= copied_size) {
-            gathered_.add(data_copy(room.at(begin_), size));
-            room.go_back_to(begin_);
-        } else {
-            gathered_.add(room.part(begin_));
-            begin_ = room.used();
-        }
+        if (data_object* piece = room.take(begin_)) gathered_.add(piece);
     }
 
     data_object* take_fresh(read_room& room) {
@@ -376,6 +403,7 @@ private:
     const std::int64_t offset_;
     const bool reads_;
     const bool greedy_;
+    const bool asks_; ///< for memory
     bool is_first_ = false;
     int failure_ = 0;
 

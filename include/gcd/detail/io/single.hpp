@@ -65,13 +65,14 @@ void run_single(int fd, queue_object* on, io_callback&& callback, step kind, con
     }
 }
 
-GCD_HIDDEN inline void read_once(int fd, std::size_t length, queue_object* on, io_callback callback) {
+GCD_HIDDEN inline void read_once(int fd, std::size_t length, queue_object* on, io_callback callback,
+                                 const read_memory& memory) {
     const char* what = "gcd::read_async";
-    if (engine_read_once(fd, length, on, callback, what)) return;
+    if (engine_read_once(fd, length, on, callback, memory, what)) return;
     run_single(fd, on, std::move(callback), step::read, what,
                [&](channel_object* channel, queue_object* queue, auto& result) {
                    const auto add = [result](bool, data_object* piece, int error) { result->add(piece, error); };
-                   request_read(channel, 0, length, queue, true, add, true, what);
+                   request_read(channel, 0, length, queue, true, add, {}, true, what);
                });
 }
 

@@ -41,6 +41,7 @@ enum class data_form : unsigned char {
     copied, ///< behind the object
     lent,   ///< somebody else's, who gets them back by a piece of work
     room,   ///< before the object: see data_room
+    given,  ///< somebody else's, who keeps them
 };
 
 /// A region, and the object that has its bytes; null for the object itself.
@@ -168,6 +169,13 @@ GCD_HIDDEN inline data_object* data_room() {
     return made;
 }
 
+/// The same, in memory that stays the caller's.
+GCD_HIDDEN inline data_object* data_room(std::byte* memory, std::size_t size) {
+    data_object* made = make_data(size, 1, data_form::given, 0);
+    ::new (made->pieces()) data_piece{{memory, size, 0}, nullptr};
+    return made;
+}
+
 // --- life ---------------------------------------------------------------------------------------------------------
 
 GCD_HIDDEN inline void retain(data_object* data) noexcept { data->handles.fetch_add(1, std::memory_order_relaxed); }
@@ -220,7 +228,8 @@ GCD_HIDDEN inline void give_bytes_back(work* item) noexcept {
         return memory::deallocate(data, data_memory(0, 0));
     }
     switch (data->form) {
-    case data_form::row: break;
+    case data_form::row:
+    case data_form::given: break;
     case data_form::pieces:
         for (std::size_t i = 0; i != data->count; ++i) release(data->pieces()[i].owner);
         break;

@@ -86,6 +86,10 @@ GCD_HIDDEN inline data_object* data_room() {
     if (memory == nullptr) throw std::bad_alloc{};
     return made_data(dispatch::data_create_from_malloc(memory, room_size));
 }
+/// The same, in memory that stays the caller's.
+GCD_HIDDEN inline data_object* data_room(std::byte* memory, std::size_t size) {
+    return made_data(dispatch::data_create_without_owner(memory, size));
+}
 #endif
 
 GCD_HIDDEN inline std::size_t data_size(data_object* data) noexcept { return dispatch::data_size(data); }

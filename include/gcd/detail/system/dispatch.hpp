@@ -215,6 +215,7 @@ void gcd_dispatch_io_read(void*, off_t, std::size_t, void*, void*) GCD_SYMBOL(di
 void gcd_dispatch_io_write(void*, off_t, void*, void*, void*) GCD_SYMBOL(dispatch_io_write);
 void gcd_dispatch_read(int, std::size_t, void*, void*) GCD_SYMBOL(dispatch_read);
 extern void* const gcd_dispatch_destructor_free GCD_SYMBOL(_dispatch_data_destructor_free);
+extern void* const gcd_dispatch_destructor_none GCD_SYMBOL(_dispatch_data_destructor_none);
 }
 #undef GCD_SYMBOL
 #undef GCD_TEXT
@@ -232,6 +233,10 @@ GCD_DISPATCH void* data_create(const void* bytes, std::size_t size, void* queue,
 /// Takes the memory over, and frees it in place, without a queue.
 GCD_DISPATCH void* data_create_from_malloc(const void* bytes, std::size_t size) {
     return gcd_dispatch_data_create(bytes, size, nullptr, gcd_dispatch_destructor_free);
+}
+/// The memory stays the caller's.
+GCD_DISPATCH void* data_create_without_owner(const void* bytes, std::size_t size) {
+    return gcd_dispatch_data_create(bytes, size, nullptr, gcd_dispatch_destructor_none);
 }
 GCD_DISPATCH std::size_t data_size(void* data) { return dispatch_data_get_size(GCD_AS(dispatch_data_t, data)); }
 GCD_DISPATCH void* data_create_map(void* data) {

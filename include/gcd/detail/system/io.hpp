@@ -132,7 +132,7 @@ struct single_read final : work {
 };
 
 GCD_HIDDEN inline bool engine_read_once(int fd, std::size_t length, queue_object* on, io_callback& callback,
-                                        const char* what) {
+                                        const read_memory&, const char* what) {
     kept read{new single_read{fd, what, handler_queue(on, what)}};
     if (!engine_serves(read->file, channel_type::stream)) return false;
     read->file.require_readable(what);
