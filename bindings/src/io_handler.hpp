@@ -34,7 +34,7 @@ private:
     py_ref callable_;
 };
 
-/// What the next chunk of a channel's reads will mostly hold: found by its marks, and by what reads have asked for last.
+/// What the next chunk of a channel's reads will mostly hold: by its marks, and by what reads have asked for last.
 using chunk_size = std::shared_ptr<std::atomic<std::size_t>>;
 
 /// The same, of a read of so many bytes.

@@ -51,8 +51,8 @@ public:
         return wanted_;
     }
 
-    /// Makes spare objects of that size for so many bytes, but no more than the engine may be ahead of the handler. Under
-    /// the GIL. Where there is no memory for one the engine has its own.
+    /// Makes spare objects of that size for so many bytes, but no more than the engine may be ahead of the handler.
+    /// Under the GIL. Where there is no memory for one the engine has its own.
     void provide(std::size_t size, std::size_t bytes) {
         if (size < least || size > greatest) return;
         constexpr std::size_t bytes_ahead = 1'048'576;
