@@ -212,7 +212,10 @@ GCD_HIDDEN inline bool take_event(event_source* source, std::uint64_t& data) noe
     source->has_event = false;
     switch (source->config.kind) {
     case source_kind::timer: {
-        const elapsed_intervals elapsed{source->target, source->interval, the_loop().now(source->time.on)};
+        // One that is due once needs no clock.
+        const bool once = source->interval == end_of_time;
+        const std::int64_t now = once ? source->target : the_loop().now(source->time.on);
+        const elapsed_intervals elapsed{source->target, source->interval, now};
         source->target = elapsed.next;
         data = elapsed.count;
         return true;
