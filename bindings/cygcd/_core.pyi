@@ -184,7 +184,8 @@ class Queue:
     def set_target_queue(self, target: Queue) -> None:
         """Sends the queue's items through another queue from now on; takes effect between items. `queue=` is
         another name for the argument. RuntimeError: a queue that was created inactive and is active now, or a
-        queue of the system. ValueError: the target is, or leads back to, this queue.
+        queue of the system; work of the target's that still stands in this queue's line, of a time when this was
+        its target. ValueError: the target is, or leads back to, this queue.
 
         See dispatch_set_target_queue.
         """

@@ -325,11 +325,13 @@ void bind_state(py::class_<gcd::queue>& type) {
         gil_release released;
         self.set_target_queue(target);
     };
-    type.def("set_target_queue", set_target, py::arg("target"),
-             "Sends the queue's items through another queue from now on; takes effect between items. `queue=` is\n"
-             "another name for the argument. RuntimeError: a queue that was created inactive and is active now, or a\n"
-             "queue of the system. ValueError: the target is, or leads back to, this queue.\n\n"
-             "See dispatch_set_target_queue.");
+    type.def(
+        "set_target_queue", set_target, py::arg("target"),
+        "Sends the queue's items through another queue from now on; takes effect between items. `queue=` is\n"
+        "another name for the argument. RuntimeError: a queue that was created inactive and is active now, or a\n"
+        "queue of the system; work of the target's that still stands in this queue's line, of a time when this was\n"
+        "its target. ValueError: the target is, or leads back to, this queue.\n\n"
+        "See dispatch_set_target_queue.");
     type.def("set_target_queue", set_target, py::kw_only(), py::arg("queue"), "The same, by the other name.");
     type.def_property_readonly("is_inactive", &gcd::queue::is_inactive, "Created inactive and not activated yet.");
     type.def("is_current", &gcd::queue::is_current,

@@ -133,7 +133,8 @@ public:
     /// @throws std::logic_error on a queue that was created inactive and has been activated, and on queues of the
     /// system. @throws std::invalid_argument if the target is, or leads to, this queue, or is nested 1,000 deep.
     /// @note What stands in line at the former target already, an item or a run_sync, goes on waiting there, as long as
-    /// that one is suspended; where that one is sent through this queue meanwhile, a run_sync would wait for itself.
+    /// that one is suspended. Native engine: to send that one through this queue meanwhile, so that each would wait for
+    /// the other, is a std::logic_error.
     /// @note libdispatch on Linux: not while another thread may wait for a turn on the queue (run_sync, barrier_sync,
     /// apply), which it can lose there; asynchronous work may be under way.
     /// @see dispatch_set_target_queue

@@ -173,10 +173,9 @@ calls = [
     lambda q, o: cygcd.Group().run_async(q, nothing), lambda q, o: q.label + repr(q), lambda q, o: q == o or hash(q),
     lambda q, o: q.set_context(o, nothing), lambda q, o: q.get_context(), lambda q, o: q.set_specific(1, o),
     lambda q, o: q.get_specific(1), lambda q, o: q.is_current(), lambda q, o: (q.is_inactive, q.qos),
-    # An inactive target would hold back a sync for good; and a sync that stands in line at a former target, which goes
-    # through its own queue now, would wait for itself.
+    # An inactive target would hold back a sync for good.
     # Beside libdispatch on Linux no queue may be retargeted while a sync waits for it.
-    lambda q, o: q.set_target_queue(target if o.is_inactive or o.label >= q.label else choice([target, other, o]))
+    lambda q, o: q.set_target_queue(target if o.is_inactive else choice([target, other, o]))
     if cygcd._core._engine == "native" else None,
     lambda q, o: q.set_specific(1, None), lambda q, o: q.activate(),
     lambda q, o: cygcd.Queue(target=q).run_async(nothing), lambda q, o: cygcd.Timer(0.001, nothing, q, repeating=False).start(),

@@ -119,9 +119,21 @@ struct queue_state {
     bool leads_to(const queue_state* other) const {
         return this == other || (target != nullptr && target->leads_to(other));
     }
+    /// Work of it may go through the other one, be it as a former target.
+    bool may_lead_to(const queue_state* other) const {
+        std::set<const queue_state*> seen;
+        return may_lead_to(other, seen);
+    }
     bool is_ordered() const { return serial && !workloop; }
 
 private:
+    bool may_lead_to(const queue_state* other, std::set<const queue_state*>& seen) const {
+        if (this == other) return true;
+        if (!seen.insert(this).second) return false;
+        if (target != nullptr && target->may_lead_to(other, seen)) return true;
+        return std::any_of(former.begin(), former.end(),
+                           [&](const queue_state* each) { return each->may_lead_to(other, seen); });
+    }
     bool may_be_blocked(std::set<const queue_state*>& seen) const {
         if (!seen.insert(this).second) return false;
         if (inactive || suspensions > 0 || (target != nullptr && target->may_be_blocked(seen))) return true;
@@ -467,7 +479,9 @@ void world::step_state(program& from) {
         const outcome came = attempt([&] { on.set_target_queue(*target->handle); });
         must(came == outcome::done || came == outcome::bad_state || came == outcome::bad_argument, "set_target_queue");
         if (!exact) return;
-        must((came == outcome::done) == (!refused && !cycle), "a target against the rules");
+        // Former targets may still be led through.
+        const bool unsure = target->state->may_lead_to(state.get());
+        must(came == outcome::done ? !refused && !cycle : refused || cycle || unsure, "a target against the rules");
         if (came != outcome::done) return;
         if (state->target != nullptr) state->former.push_back(state->target.get());
         state->target = target->state;

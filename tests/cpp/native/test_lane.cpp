@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -168,6 +169,58 @@ TEST_CASE("a former target's finalizer may change targets itself", "[native][tar
     child.run_sync([] {});
     child.set_target_queue(other);
     CHECK(await([&] { return finalized.load(); }));
+}
+
+TEST_CASE("queues whose work waits in each other's line are refused, whichever way round", "[native][targets]") {
+    const gcd::queue first{"first"};
+    const gcd::queue second{"second", {.target = &first}};
+    const gcd::queue between{"between", {.target = &second}};
+    std::atomic<int> ran{0};
+    first.suspend();
+    second.run_async([&] { ++ran; });
+    // From now on elsewhere, but its item waits for the first one.
+    second.set_target_queue(gcd::queue::global_queue());
+    for (const gcd::queue* target : {&second, &between})
+        CHECK_THROWS_WITH(first.set_target_queue(*target), gcd_test::ContainsSubstring("stands in its line"));
+    first.run_async([&] { ++ran; });
+    first.resume();
+    CHECK(await([&] { return ran == 2; }));
+    // And is allowed as soon as that has run.
+    const auto goes = [&] {
+        try {
+            first.set_target_queue(between);
+            return true;
+        } catch (const std::logic_error&) {
+            return false;
+        }
+    };
+    CHECK(await(goes));
+    first.run_async([&] { ++ran; });
+    second.run_async([&] { ++ran; });
+    CHECK(await([&] { return ran == 4; }));
+}
+
+TEST_CASE("a sync in line at a former target keeps that from going through its queue", "[native][targets]") {
+    const gcd::queue first{"first"};
+    const gcd::queue second{"second", {.target = &first}};
+    first.suspend();
+    std::atomic<bool> about{false};
+    std::atomic<bool> ran{false};
+    std::thread waits{[&] {
+        about = true;
+        second.run_sync([&] { ran = true; });
+    }};
+    CHECK(await([&] { return about.load(); }));
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    second.set_target_queue(gcd::queue::global_queue());
+    try {
+        first.set_target_queue(second);
+    } catch (const std::logic_error&) {
+        // Refused, unless the other thread has not come as far yet. Either way nobody waits for ever.
+    }
+    first.resume();
+    waits.join();
+    CHECK(ran);
 }
 
 TEST_CASE("a workloop that is idle is had at once by a sync", "[native][workloop]") {

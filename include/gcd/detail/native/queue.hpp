@@ -15,6 +15,7 @@
 #include <gcd/detail/work.hpp>
 #include <gcd/error.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -257,24 +258,56 @@ GCD_HIDDEN inline void queue_activate(queue_object* queue) {
     unblock(as_lane(queue), lane::inactive_bit);
 }
 
-/// With the lock: the former targets that nobody is on his way through any more: the token, a sync, a reader, or a
+/// With the lock: takes the former targets that nobody is on his way through any more: the token, a sync, a reader, or a
 /// walker. A lane that is seen idle after the exchange shows its new target to all who come later.
-GCD_HIDDEN inline std::vector<queue_object*> unused_targets(lane* of) {
+GCD_HIDDEN inline void take_unused_targets(lane* of, std::vector<queue_object*>& into) {
     constexpr std::uint64_t in_use = lane::enqueued | lane::exclusive | lane::readers_mask | lane::asymmetric;
-    std::vector<queue_object*> unused;
+    if (of->retired.empty()) return;
     if constexpr (has_asymmetric_sync) close(of);
-    if (of->walkers.load(std::memory_order_seq_cst) == 0 && (of->state.load(std::memory_order_seq_cst) & in_use) == 0)
-        unused.swap(of->retired);
-    return unused;
+    if (of->walkers.load(std::memory_order_seq_cst) != 0 || (of->state.load(std::memory_order_seq_cst) & in_use) != 0)
+        return;
+    into.insert(into.end(), of->retired.begin(), of->retired.end());
+    of->retired.clear();
+}
+
+/// With the topology's lock: whether something that goes through the new target may still be on its way through the
+/// queue, of a time when that was its target. Each would wait for the other. So what lanes are on their way through, now
+/// or still, never leads in a circle. Gives what is found to be unused besides.
+GCD_HIDDEN inline bool still_goes_through(queue_object* target, const queue_object* queue,
+                                          std::vector<queue_object*>& unused) {
+    std::vector<queue_object*> on_the_way{target};
+    const auto add = [&on_the_way](queue_object* next) {
+        if (next != nullptr && std::find(on_the_way.begin(), on_the_way.end(), next) == on_the_way.end())
+            on_the_way.push_back(next);
+    };
+    for (std::size_t i = 0; i != on_the_way.size(); ++i) {
+        queue_object* each = on_the_way[i];
+        if (each == queue) return true;
+        add(each->target.load(std::memory_order_seq_cst));
+        const std::lock_guard hold{each->lock};
+        take_unused_targets(as_lane(each), unused);
+        for (queue_object* former : each->retired) add(former);
+    }
+    return false;
 }
 
 GCD_HIDDEN inline void queue_set_target(queue_object* queue, queue_object* target) {
     require_own_queue(checked(queue, "gcd::queue::set_target_queue"), "gcd::queue::set_target_queue");
     static_cast<void>(checked(target, "gcd::queue::set_target_queue: target"));
-    std::vector<queue_object*> unused;
+    // Let go of without the locks, as finalizers may run.
+    struct let_go_of {
+        std::vector<queue_object*> all;
+        ~let_go_of() {
+            for (queue_object* former : all) let_go(former);
+        }
+    } unused;
     {
         const std::lock_guard topology{topology_lock};
         check_target(queue, target);
+        if (still_goes_through(target, queue, unused.all))
+            throw std::logic_error("gcd::queue::set_target_queue: " + describe(queue) +
+                                   " was a target before, and work that stands in its line since then goes through " +
+                                   describe(target) + ", for which it would wait; try again when that has run");
         const std::lock_guard hold{queue->lock};
         require_retargetable(queue);
         queue->retired.reserve(queue->retired.size() + 1);
@@ -282,10 +315,8 @@ GCD_HIDDEN inline void queue_set_target(queue_object* queue, queue_object* targe
         if (queue_object* former = queue->target.exchange(target, std::memory_order_seq_cst))
             queue->retired.push_back(former);
         queue->look_closer();
-        unused = unused_targets(as_lane(queue));
+        take_unused_targets(as_lane(queue), unused.all);
     }
-    // Without the locks, as finalizers may run.
-    for (queue_object* former : unused) let_go(former);
 }
 
 // --- where this thread is -----------------------------------------------------------------------------------------
