@@ -4,19 +4,17 @@
 ///
 /// Each row of the library stands beside the same thing done with libdispatch's C functions by hand.
 
+#include "counted_rows.hpp"
+
 #include <gcd/group.hpp>
 #include <gcd/queue.hpp>
 #include <gcd/semaphore.hpp>
-
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
 namespace {
 
 namespace c = gcd::detail::dispatch;
 
-long ran = 0;
+using gcd_bench::ran;
 
 // A submission by hand: a context on the heap, with as much in it as the lambda captures.
 struct context {
@@ -94,12 +92,7 @@ void semaphore_with_gcd(long count) {
     }
 }
 
-struct row {
-    const char* name;
-    void (*run)(long);
-};
-
-constexpr row rows[] = {
+constexpr gcd_bench::counted_row rows[] = {
     {"async.c", async_by_hand},         {"async.gcd", async_with_gcd},         {"sync.c", sync_by_hand},
     {"sync.gcd", sync_with_gcd},        {"nested.c", nested_by_hand},          {"nested.gcd", nested_with_gcd},
     {"semaphore.c", semaphore_by_hand}, {"semaphore.gcd", semaphore_with_gcd},
@@ -107,16 +100,4 @@ constexpr row rows[] = {
 
 } // namespace
 
-int main(int argc, char** argv) {
-    const long count = argc == 3 ? std::atol(argv[2]) : 0;
-    for (const row& each : rows) {
-        if (count <= 0 || std::strcmp(each.name, argv[1]) != 0) continue;
-        each.run(count);
-        if (ran == count) return 0;
-        std::fprintf(stderr, "%s: %ld of %ld ran\n", each.name, ran, count);
-        return 1;
-    }
-    std::fprintf(stderr, "usage: instructions ROW COUNT, with ROW one of:\n");
-    for (const row& each : rows) std::fprintf(stderr, "  %s\n", each.name);
-    return 2;
-}
+int main(int argc, char** argv) { return gcd_bench::run_row(rows, argc, argv); }

@@ -5,6 +5,8 @@
 ///
 /// Each row of the library stands beside the same call of the engine without a handle.
 
+#include "counted_rows.hpp"
+
 #include <gcd/group.hpp>
 #include <gcd/queue.hpp>
 #include <gcd/semaphore.hpp>
@@ -13,7 +15,6 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 
 namespace {
@@ -44,7 +45,7 @@ namespace {
 
 namespace engine = gcd::detail::backend;
 
-long ran = 0;
+using gcd_bench::ran;
 
 /// What the callables of the rows capture: 32 bytes.
 struct captured {
@@ -136,12 +137,7 @@ void semaphore_gcd(long count) {
     }
 }
 
-struct row {
-    const char* name;
-    void (*run)(long);
-};
-
-constexpr row rows[] = {
+constexpr gcd_bench::counted_row rows[] = {
     {"async.engine", async_engine},   {"async.gcd", async_gcd},           {"sync.engine", serial_engine},
     {"sync.gcd", serial_gcd},         {"barrier.engine", barrier_engine}, {"barrier.gcd", barrier_gcd},
     {"group.engine", group_engine},   {"group.gcd", group_gcd},           {"semaphore.engine", semaphore_engine},
@@ -151,16 +147,7 @@ constexpr row rows[] = {
 } // namespace
 
 int main(int argc, char** argv) {
-    const long count = argc == 3 ? std::atol(argv[2]) : 0;
-    for (const row& each : rows) {
-        if (count <= 0 || std::strcmp(each.name, argv[1]) != 0) continue;
-        each.run(count);
-        std::printf("%ld\n", allocations.load());
-        if (ran == count) return 0;
-        std::fprintf(stderr, "%s: %ld of %ld ran\n", each.name, ran, count);
-        return 1;
-    }
-    std::fprintf(stderr, "usage: instructions_native ROW COUNT, with ROW one of:\n");
-    for (const row& each : rows) std::fprintf(stderr, "  %s\n", each.name);
-    return 2;
+    const int status = gcd_bench::run_row(rows, argc, argv);
+    if (status == 0) std::printf("%ld\n", allocations.load());
+    return status;
 }

@@ -50,6 +50,10 @@ public:
 
     [[nodiscard]] std::byte* next() const noexcept { return bytes_ + used_; }
     [[nodiscard]] std::size_t left() const noexcept { return size_ - used_; }
+    /// A read asks for no less than `least`, if so much is wanted; given memory is filled to its end.
+    [[nodiscard]] bool is_too_small_for(std::size_t wanted) const noexcept {
+        return left() < (given_ ? 1 : std::min(wanted, least));
+    }
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
     /// Memory that was given for one chunk.
     [[nodiscard]] bool is_given() const noexcept { return given_; }
@@ -80,7 +84,10 @@ public:
         given_ = false;
     }
 
+    static constexpr std::size_t least = 16'384;
+
 private:
+    /// Up to this a chunk is copied, so that it doesn't keep a whole room.
     static constexpr std::size_t copied_size = 16'384;
 
     void become(data_object* made) {
@@ -226,8 +233,6 @@ public:
     }
 
 private:
-    /// A read asks for no less than this, if so much is wanted.
-    static constexpr std::size_t least_room = 16'384;
     static constexpr std::size_t most_at_once = 524'288;
     /// Calls and bytes that a read may be ahead of its handler; it stops when both are reached.
     static constexpr std::size_t calls_ahead = 2;
@@ -278,14 +283,14 @@ private:
 
     void make_room(read_room& room, std::size_t wanted) {
         if (asks_ && fresh_ == 0 && !room.is_given()) {
-            const std::size_t chunk = std::min({wanted, std::max(marks_.low, least_room), marks_.high});
+            const std::size_t chunk = std::min({wanted, std::max(marks_.low, read_room::least), marks_.high});
             if (std::byte* memory = ask_for_memory(request_, chunk)) {
                 room.renew(memory, chunk);
                 begin_ = 0;
                 return;
             }
         }
-        if (room.left() >= (room.is_given() ? 1 : std::min(wanted, least_room))) return;
+        if (!room.is_too_small_for(wanted)) return;
         keep_region(room);
         room.renew();
         begin_ = 0;

@@ -65,7 +65,6 @@ struct file_read final : work {
 private:
     /// Then others of the pool have a turn.
     static constexpr std::size_t most_at_once = 4'194'304;
-    static constexpr std::size_t least_room = 16'384;
 
     static void invoke(work* base, op what) noexcept {
         std::unique_ptr<file_read> self{static_cast<file_read*>(base)};
@@ -86,7 +85,7 @@ private:
     void read_on() {
         for (std::size_t now = 0; total != length && now < most_at_once;) {
             const std::size_t wanted = length - total;
-            if (room.left() < (room.is_given() ? 1 : std::min(wanted, least_room))) {
+            if (room.is_too_small_for(wanted)) {
                 gather();
                 room.renew();
                 begin = 0;
