@@ -77,11 +77,11 @@ public:
     /// @throws std::logic_error after close(). @throws std::system_error if the descriptor is not open for reading.
     /// @throws std::invalid_argument for a negative offset.
     ///
-    /// `memory` may give memory for chunks, so that what they bring needn't be copied to where it is wanted: called with
-    /// a size, one call at a time, on any thread, it gives that many bytes, or null for the library's own; what it throws
-    /// goes to the exception handler. A chunk in it is one region that begins where it does, and it has no other. It
-    /// must stay until the last handler has returned, and as long as there are copies of the chunk. The native engine
-    /// asks for chunks of 64 KiB to 16 MiB of regular files; others don't ask. @see dispatch_io_read
+    /// `memory` may give memory for chunks, so that what they bring needn't be copied to where it is wanted. It is called
+    /// with a size, on any thread, one call at a time, and gives that many bytes, or null for the library's own; what it
+    /// throws goes to the exception handler. Each piece of memory gets one chunk, whose only region begins where the
+    /// memory does. It must stay until the last handler has returned, and as long as there are copies of the chunk. The
+    /// native engine asks for chunks of 64 KiB to 16 MiB of regular files; others don't ask. @see dispatch_io_read
     template <std::invocable<bool, const data&, int> F>
     void read(std::size_t length, F&& handler, std::int64_t offset = 0, const queue* on = nullptr,
               read_memory memory = {}) const {
