@@ -89,7 +89,7 @@ TEST_CASE("read_async reads a file into given memory", "[io][memory]") {
     const gcd::queue queue{"read"};
     const auto fd = file.open(O_RDONLY);
     lender memory;
-    for (const std::size_t size : {100'000, 300'000}) {
+    for (const std::size_t size : {std::size_t{100'000}, std::size_t{300'000}}) {
         collect part;
         bool in_place = false;
         gcd::read_async(
