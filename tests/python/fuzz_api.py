@@ -34,7 +34,7 @@ class Model:
     def __init__(self, queue, concurrent, inactive, target):
         self.queue, self.concurrent = queue, concurrent
         self.inactive = self.was_inactive = inactive
-        self.target, self.suspensions = target, 0
+        self.target, self.former, self.suspensions = target, [], 0
         self.ran, self.submitted = [], 0
         self.context, self.specifics = None, {}
 
@@ -45,8 +45,18 @@ class Model:
             yield seen
             seen = seen.target
 
+    def reached(self):
+        """The same, and former targets too: what stands in line there waits there."""
+        found, left = set(), [self]
+        while left:
+            seen = left.pop()
+            if seen is not None and seen not in found:
+                found.add(seen)
+                left += [seen.target, *seen.former]
+        return found
+
     def runs(self):
-        return not any(each.inactive or each.suspensions for each in self.way())
+        return not any(each.inactive or each.suspensions for each in self.reached())
 
 
 class Machine(RuleBasedStateMachine):
@@ -139,6 +149,7 @@ class Machine(RuleBasedStateMachine):
                 # Some work of the other one's has not left this one's line yet.
                 assert "stands in its line" in str(error)
             else:
+                at.former.append(at.target)
                 at.target = to
 
     @rule(at=queues, key=some.integers(0, 3), value=some.none() | some.integers())
