@@ -406,6 +406,29 @@ TEST_CASE("items that found no thread run once a later one finds one", "[fault]"
     }));
 }
 
+TEST_CASE("who waits for items that found no thread asks for one", "[fault]") {
+    // With the first one made here, as in a program's first submission, and with none to come.
+    const auto found_later = [](auto&& wait) {
+        return holds_in_child([&] {
+            const gcd::queue on{"on", {.qos = gcd::qos::utility}};
+            auto group = std::make_shared<gcd::group>();
+            auto done = std::make_shared<gcd::semaphore>(0);
+            {
+                const fault fails{"pthread_create", EAGAIN, 1, never};
+                group->run_async(on, [done] { done->signal(); });
+            }
+            return wait(on, *group, *done);
+        });
+    };
+    CHECK(found_later([](auto&, gcd::group& group, auto&) { return group.wait(), true; }));
+    CHECK(found_later([](auto&, auto&, gcd::semaphore& done) { return done.wait(), true; }));
+    CHECK(found_later([](const gcd::queue& on, auto&, auto&) { return on.run_sync([] { return true; }); }));
+    CHECK(found_later([](auto&, gcd::group& group, auto&) {
+        group.notify(gcd::queue::main_queue(), [] { gcd::stop_main(); });
+        return gcd::run_main(), true;
+    }));
+}
+
 TEST_CASE("without memory for nodes of its own the engine uses the heap", "[fault]") {
     for (const named_use& each : uses) {
         CAPTURE(each.name);

@@ -96,7 +96,7 @@ GCD_HIDDEN inline void main_run() {
     if (main_loop.stopped) main_drain();
     while (!main_loop.stopped) {
         ready.revents = 0;
-        const int count = ::poll(&ready, 1, ask != nullptr ? 50 : -1);
+        const int count = ::poll(&ready, 1, chase_threads() || ask != nullptr ? 50 : -1);
         if (count < 0 && errno != EINTR) throw_errno(errno, "gcd::run_main: poll");
         if (count > 0) main_drain();
         if (ask != nullptr && ask->asked(ask)) throw interrupted{};

@@ -188,6 +188,8 @@ struct GCD_VISIBLE pool {
         errand.store(what, std::memory_order_seq_cst);
         arm_monitor();
     }
+    /// Has the monitor started after all, here and for lower levels, where a thread is wanted. True if one is.
+    [[nodiscard]] bool ask_again() noexcept;
     /// Has the system asked for membarriers (barriers_known): at once where that takes no time, else by the monitor.
     void prepare_barriers() noexcept;
 

@@ -453,6 +453,26 @@ inline void pool::start_monitor() noexcept {
     if (monitor_started) return;
     monitor_started = pool_threads::start(&pool_threads::watch, this) == 0;
     if (!monitor_started) monitor_armed.store(0, std::memory_order_seq_cst);
+    if (!monitor_started) threads_missing.store(true, std::memory_order_seq_cst);
+}
+
+inline bool pool::ask_again() noexcept {
+    bool wanted = start_wanted.load(std::memory_order_seq_cst);
+    if (wanted) arm_monitor();
+    for (const std::atomic<pool*>& each : lower)
+        if (pool* below = each.load(std::memory_order_acquire)) wanted = below->ask_again() || wanted;
+    return wanted;
+}
+
+GCD_HIDDEN inline bool chase_threads() noexcept {
+    if (!threads_missing.load(std::memory_order_relaxed)) [[likely]]
+        return false;
+    // First, as whoever fails meanwhile has marked what it wants before it sets this.
+    threads_missing.store(false, std::memory_order_seq_cst);
+    pool* known = shared_pool.load(std::memory_order_acquire);
+    const bool wanted = known != nullptr && known->ask_again();
+    if (wanted) threads_missing.store(true, std::memory_order_seq_cst);
+    return wanted;
 }
 
 [[gnu::noinline]] inline void pool::wake_monitor() noexcept {
@@ -607,6 +627,7 @@ GCD_HIDDEN inline pool& the_pool() {
 /// memory, and so do its magazines that were on the move.
 GCD_HIDDEN inline void forget_pool() noexcept {
     shared_pool.store(nullptr, std::memory_order_relaxed);
+    threads_missing.store(false, std::memory_order_relaxed);
     depot.lock.reset();
     // The monitor that was to ask is not here.
     barrier_support wanted = barrier_support::wanted;

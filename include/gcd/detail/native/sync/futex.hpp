@@ -113,6 +113,13 @@ private:
     std::atomic<std::uint32_t> word_{0};
 };
 
+/// The system has given neither a thread for work that waits for one, nor the monitor that would ask again. Set after
+/// what is wanted is marked, cleared before that is looked at (both seq_cst). Read relaxed: a wait looks once a slice.
+GCD_VISIBLE inline constinit std::atomic<bool> threads_missing{false};
+
+/// For a thread that waits: asks for the missing ones once more. True if there are any; then it should not sleep for long.
+GCD_HIDDEN bool chase_threads() noexcept;
+
 /// When a wait ends: never, or at a raw time.
 class deadline {
 public:
@@ -127,8 +134,10 @@ public:
         return !endless_ && (at_ == 0 || read_clock(clock_id(clock_)) >= at_);
     }
 
-    /// Sleeps while the word holds `expected`, at most until the deadline, or until it is time to ask again.
+    /// Sleeps while the word holds `expected`, at most until the deadline, or until it is time to ask again, be it for
+    /// threads that are missing.
     void sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected, bool asking) const noexcept {
+        asking = chase_threads() || asking;
         if (endless_ && !asking) {
             sys::futex_wait(word, expected);
             return;
