@@ -33,16 +33,17 @@ void bind_data(py::module_& module);
 void bind_io_channel(py::module_& module);
 void bind_read_write_async(py::module_& module);
 
-/// Makes the type refuse objects whose __init__ has not run (`X.__new__(X)`): pybind11 would hand out raw memory. And
-/// has objects keep their class: Python sees no difference in memory between ours, and would let one pass for another.
+/// Gives a type's objects a shape of their own, a word larger than the base's. Python then neither lets one pass for
+/// another (`x.__class__ = ...`) nor derives a class from two of ours that aren't related; pybind11's objects all look
+/// alike to it, whatever they hold.
+inline void set_apart(PyHeapTypeObject* made) {
+    made->ht_type.tp_basicsize = made->ht_type.tp_base->tp_basicsize + static_cast<Py_ssize_t>(sizeof(void*));
+}
+inline py::custom_type_setup apart() { return py::custom_type_setup(&set_apart); }
+
+/// Makes the type refuse objects whose __init__ has not run (`X.__new__(X)`): pybind11 would hand out raw memory.
 template <class Class> void require_init(const Class& type) {
-    auto* made = reinterpret_cast<PyTypeObject*>(type.ptr());
-    // Not by setattr, which would change the class of the type itself.
-    const py::object own =
-        py::module_::import("builtins").attr("property")(py::handle(reinterpret_cast<PyObject*>(&PyType_Type)));
-    if (PyDict_SetItemString(made->tp_dict, "__class__", own.ptr()) != 0) throw py::error_already_set();
-    PyType_Modified(made);
-    py::detail::get_type_info(made)->operator_new = [](std::size_t) -> void* {
+    py::detail::get_type_info(reinterpret_cast<PyTypeObject*>(type.ptr()))->operator_new = [](std::size_t) -> void* {
         throw py::type_error("the object is not initialised: its __init__() was never called");
     };
 }

@@ -148,15 +148,18 @@ private:
 /// is called in the middle of a collection.
 template <class Class> const Class* find_held(PyObject* self) noexcept {
     auto* instance = reinterpret_cast<py::detail::instance*>(self);
+    // Not simple: a class that also derives from one of another pybind11 module.
     const py::detail::type_info* type = instance->simple_layout ? nullptr : py::detail::get_type_info(typeid(Class));
     const py::detail::value_and_holder held = instance->get_value_and_holder(type, false);
     if (held.inst == nullptr || !held.holder_constructed()) return nullptr;
     return static_cast<const Class*>(held.value_ptr());
 }
 
-/// Has the collector look into objects of a class: `Show::show(const Class&, visitproc, void*)` visits what it holds.
+/// As apart(), and has the collector look into objects of the class: `Show::show(const Class&, visitproc, void*)` visits
+/// what it holds.
 template <class Class, class Show = Class> py::custom_type_setup collected() {
     return py::custom_type_setup([](PyHeapTypeObject* made) {
+        set_apart(made);
         PyTypeObject& type = made->ht_type;
         type.tp_flags |= Py_TPFLAGS_HAVE_GC;
         type.tp_traverse = [](PyObject* self, visitproc visit, void* arg) -> int {

@@ -212,7 +212,8 @@ void bind_data(py::module_& module) {
         module, "Data", py::buffer_protocol(), py::release_gil_before_calling_cpp_dtor(),
         "Immutable bytes in one or more regions, which are shared, not copied, between the objects made from one\n"
         "another. Offers the buffer protocol; equal to, and with the hash of, the same bytes as `bytes`.\n\n"
-        "See dispatch_data_create.");
+        "See dispatch_data_create.",
+        apart());
     require_init(type);
     const auto make = [](const std::optional<bytes_like>& bytes) {
         return bytes ? py_data{bytes->bytes.retain()} : py_data{};

@@ -10,7 +10,8 @@ namespace binding {
 void bind_once(py::module_& module) {
     py::class_<gcd::once> type(module, "Once",
                                "Runs one callable, once, for all threads.\n\n"
-                               "See dispatch_once.");
+                               "See dispatch_once.",
+                               apart());
     require_init(type);
     type.def(py::init<>());
     type.def(

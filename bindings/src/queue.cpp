@@ -213,7 +213,7 @@ struct queue_suspension {
 
 void bind_suspension(py::module_& module) {
     py::class_<queue_suspension> type(module, "_Suspension", py::release_gil_before_calling_cpp_dtor(),
-                                      "What Queue.suspended() gives: suspends a queue for a with block.");
+                                      "What Queue.suspended() gives: suspends a queue for a with block.", apart());
     require_init(type);
     type.def(
         "__enter__",

@@ -60,7 +60,8 @@ void bind_semaphore(py::module_& module) {
     py::class_<py_semaphore> type(
         module, "Semaphore", py::release_gil_before_calling_cpp_dtor(),
         "A counting semaphore. Usable with `with`. All methods may be called from any thread.\n\n"
-        "See dispatch_semaphore_create.");
+        "See dispatch_semaphore_create.",
+        apart());
     require_init(type);
     type.def(py::init([](integer<long> value) { return py_semaphore{gcd::semaphore{value.value}, value.value}; }),
              py::arg("value") = 0, "value: the units there are at first, 0 or more (else ValueError).");

@@ -26,7 +26,8 @@ void bind_workloop(py::module_& module) {
         module, "Workloop", py::release_gil_before_calling_cpp_dtor(),
         "A serial queue that runs the item of highest QoS first. Goes wherever a Queue goes. It can't be suspended or\n"
         "retargeted, and takes no work while it is inactive. On Linux's libdispatch it is a plain serial queue.\n\n"
-        "See dispatch_workloop_create.");
+        "See dispatch_workloop_create.",
+        apart());
     require_init(type);
     type.def(py::init([](const std::optional<py::str>& label, bool inactive) {
                  return gcd::workloop{label ? std::string{*label} : std::string{}, {.inactive = inactive}};

@@ -252,24 +252,27 @@ def test_subclasses_take_the_same_ways():
         def __init__(self, number):
             super().__init__(f"own {number}", concurrent=True)
 
-    class Both(cygcd.Queue, cygcd.Group):
-        def __init__(self):
-            cygcd.Queue.__init__(self, "both")
-            cygcd.Group.__init__(self)
+    class Other:
+        def other(self):
+            return self.label
+
+    class Mixed(Other, cygcd.Queue):
+        pass
 
     class Plain(cygcd.Queue):
         pass
 
     assert Own(3).label == "own 3"
     assert Plain("plain").label == "plain"
-    both = Both()
-    assert both.label == "both"
-    for queue in (Own(1), both, Plain(), cygcd.Workloop("loop")):
+    mixed = Mixed("mixed")
+    assert mixed.other() == "mixed"
+    for queue in (Own(1), mixed, Plain(), cygcd.Workloop("loop")):
         ran = []
         queue.run_async(lambda ran=ran: ran.append(1))
         assert queue.barrier_sync(lambda ran=ran: ran) == [1]
-    cygcd.Group.run_async(both, both, print)
-    assert cygcd.Group.wait(both, LIMIT)
+    group = cygcd.Group()
+    group.run_async(mixed, print)
+    assert group.wait(LIMIT)
 
 
 def test_a_sync_returns_and_raises_what_the_callable_does(queue):

@@ -268,22 +268,6 @@ assert eventually(lost)
     )
 
 
-def test_cycle_through_an_object_of_two_classes_is_collected():
-    run_case(
-        CYCLE
-        + """
-class Both(cygcd.Timer, cygcd.Group):
-    def __init__(self):
-        cygcd.Group.__init__(self)
-        self.mark = Mark()
-        cygcd.Timer.__init__(self, 1, self.tick)
-    def tick(self): pass
-gone = weakref.ref(Both().mark)
-assert eventually(lost)
-"""
-    )
-
-
 def test_handlers_that_run_while_their_cycle_is_collected_do_no_harm():
     run_case(
         CYCLE
