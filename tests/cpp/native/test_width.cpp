@@ -23,7 +23,9 @@ public:
         std::filesystem::create_directories(file.parent_path());
         std::ofstream{file} << text << "\n";
     }
-    unsigned quota() const { return native::quota_of_groups(root_.path() + "/system", root_.path() + "/self"); }
+    unsigned quota() const {
+        return native::quota_of_groups((root_.path() + "/system").c_str(), (root_.path() + "/self").c_str());
+    }
 
 private:
     gcd_test::temp_dir root_;
@@ -61,6 +63,19 @@ TEST_CASE("the quota of a version 1 hierarchy counts", "[native][width]") {
     tree.write("system/cpu,cpuacct/jobs/cpu.cfs_period_us", "50000");
     tree.write("system/cpu,cpuacct/jobs/cpu.cfs_quota_us", "100000");
     CHECK(tree.quota() == 2);
+}
+
+TEST_CASE("lists of groups that say nothing are no limit", "[native][width]") {
+    const std::string deep(5'000, 'x');
+    for (const std::string& text :
+         {std::string{}, std::string{"0"}, std::string{"0:"}, std::string{"0::"}, "0::/" + deep, "1:" + deep + ":/",
+          std::string{":cpu:/a\n\n:::\n"}, std::string{"0::nothing"}})
+        CHECK(groups{text}.quota() == 0);
+    groups tree{"0::/"};
+    tree.write("system/cpu.max", "100000 100000");
+    CHECK(tree.quota() == 1);
+    tree.write("system/cpu.max", "100000");
+    CHECK(tree.quota() == 0);
 }
 
 TEST_CASE("GCD_MAX_THREADS goes before what the machine has, if it is a number", "[native][width]") {

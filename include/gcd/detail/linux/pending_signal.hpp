@@ -14,7 +14,6 @@
 #include <cstring>
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -31,12 +30,8 @@ GCD_HIDDEN inline bool every_thread_blocks(int signal) noexcept {
         if (task->d_name[0] == '.') continue;
         char path[64];
         std::snprintf(path, sizeof(path), "/proc/self/task/%.20s/status", task->d_name);
-        const int file = ::open(path, O_RDONLY | O_CLOEXEC);
-        if (file < 0) continue;
         char text[4'096];
-        const ssize_t size = sys::read(file, text, sizeof(text) - 1);
-        sys::close(file);
-        text[size > 0 ? size : 0] = '\0';
+        sys::read_text(path, text);
         constexpr const char* name = "\nSigBlk:";
         const char* found = std::strstr(text, name);
         if (found == nullptr) continue;

@@ -121,6 +121,17 @@ GCD_HIDDEN inline int disposition(int signal, const struct sigaction* set, struc
 
 #if GCD_OS_LINUX
 
+/// What a small file of the system's says, or as much as there is room for; empty if there is none. Never asks the hook:
+/// the engine looks whenever it likes.
+template <std::size_t Room> void read_text(const char* path, char (&text)[Room]) noexcept {
+    text[0] = '\0';
+    const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return;
+    const ssize_t size = ::read(file, text, Room - 1);
+    close(file);
+    text[size > 0 ? size : 0] = '\0';
+}
+
 GCD_HIDDEN inline int epoll_create() noexcept {
     return retried("epoll_create", [] { return ::epoll_create1(EPOLL_CLOEXEC); });
 }

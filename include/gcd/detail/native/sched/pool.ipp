@@ -7,9 +7,9 @@
 #include <gcd/detail/native/sched/pool.hpp>
 
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -448,7 +448,8 @@ inline bool pool::run_guest(worker& self) {
 
 // --- the monitor --------------------------------------------------------------------------------------------------
 
-/// Under the lock. If the system has no thread to give, whoever needs the monitor next tries again.
+/// Under the lock. If the system has no thread to give, whoever needs the monitor next tries again, and so do those who
+/// wait.
 inline void pool::start_monitor() noexcept {
     if (monitor_started) return;
     monitor_started = pool_threads::start(&pool_threads::watch, this) == 0;
@@ -509,15 +510,11 @@ inline bool pool::is_on_cpu(worker& seen) noexcept {
     if (now - std::exchange(seen.cpu_seen, now) > monitor_tick / 2) return true;
     char path[48];
     std::snprintf(path, sizeof(path), "/proc/self/task/%d/stat", static_cast<int>(thread));
-    const int file = ::open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return false;
-    char text[128] = {};
-    const ssize_t size = ::read(file, text, sizeof(text) - 1);
-    ::close(file);
+    char text[128];
+    sys::read_text(path, text);
     // "pid (name) state ..."; our names hold no parenthesis.
-    for (ssize_t i = 0; i + 2 < size; ++i)
-        if (text[i] == ')') return text[i + 2] == 'R';
-    return false;
+    const char* name_end = std::strchr(text, ')');
+    return name_end != nullptr && std::strncmp(name_end, ") R", 3) == 0;
 }
 
 inline void pool::monitor() {

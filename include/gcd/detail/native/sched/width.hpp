@@ -5,13 +5,14 @@
 /// How many threads the pool runs at once: what this process may use of the machine.
 
 #include <gcd/config.hpp>
+#include <gcd/detail/posix/sys.hpp>
 #include <gcd/detail/types.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
-#include <string>
+#include <cstring>
 
 #include <sched.h>
 #include <unistd.h>
@@ -42,53 +43,93 @@ inline unsigned processors_of(long long quota, long long period) noexcept {
 /// The lesser of two limits, of which 0 means none.
 inline unsigned lesser_limit(unsigned a, unsigned b) noexcept { return a == 0 || (b != 0 && b < a) ? b : a; }
 
-/// The first line of a file, or nothing.
-GCD_HIDDEN inline std::string first_line(const std::string& path) {
-    std::ifstream file{path};
-    std::string line;
-    std::getline(file, line);
-    return line;
+/// The number at the start of a text, and in `rest` what follows it; 0 for none.
+inline long long number_in(const char* text, const char** rest = nullptr) noexcept {
+    char* end = nullptr;
+    const long long found = std::strtoll(text, &end, 10);
+    if (rest != nullptr) *rest = end;
+    return found;
 }
 
-/// The least quota on the way from a group up to the root of its hierarchy.
-template <class Quota> unsigned quota_upwards(const std::string& root, std::string group, Quota&& quota_of) {
-    unsigned least = 0;
-    for (;;) {
-        least = lesser_limit(least, quota_of(root + group));
-        if (group.empty() || group == "/") return least;
-        group.resize(group.rfind('/') == std::string::npos ? 0 : group.rfind('/'));
+/// A group's directory, as a path that files can be named in.
+class group_path {
+public:
+    group_path(const char* system, const char* mount, const char* group) noexcept
+        : root_{std::strlen(system) + std::strlen(mount)}, end_{root_ + std::strlen(group)} {
+        // One that is too long isn't looked for.
+        if (end_ > longest) root_ = end_ = 0;
+        std::snprintf(path_, end_ + 1, "%s%s%s", system, mount, group);
     }
+
+    /// Reads one of its files; empty if there is none.
+    template <std::size_t Room> void read(const char* name, char (&text)[Room]) noexcept {
+        std::snprintf(path_ + end_, sizeof(path_) - end_, "%s", name);
+        sys::read_text(path_, text);
+    }
+    /// To the group around it; false where there is none.
+    bool leave() noexcept {
+        if (end_ == root_) return false;
+        do --end_;
+        while (end_ > root_ && path_[end_] != '/');
+        return true;
+    }
+
+private:
+    static constexpr std::size_t longest = 4'000;
+
+    std::size_t root_;
+    std::size_t end_;
+    char path_[longest + 64];
+};
+
+/// The least quota on the way from a group up to the root of its hierarchy.
+GCD_HIDDEN inline unsigned quota_upwards(group_path at) noexcept {
+    unsigned least = 0;
+    do {
+        char text[64];
+        const char* period = nullptr;
+        // Version 2: "max 100000", or the quota itself; version 1.
+        at.read("/cpu.max", text);
+        const long long quota = number_in(text, &period);
+        least = lesser_limit(least, processors_of(quota, number_in(period)));
+        at.read("/cpu.cfs_quota_us", text);
+        const long long former = number_in(text);
+        at.read("/cpu.cfs_period_us", text);
+        least = lesser_limit(least, processors_of(former, number_in(text)));
+    } while (at.leave());
+    return least;
+}
+
+/// Cuts a text at the first of that character; what follows it, or null.
+inline char* cut(char* text, char at) noexcept {
+    char* found = std::strchr(text, at);
+    if (found != nullptr) *found++ = '\0';
+    return found;
 }
 
 /// What the control groups of this process allow; 0 for no limit. `system` is where they are mounted, `membership` the
 /// process' own list of them; both are arguments for the tests.
-GCD_HIDDEN inline unsigned quota_of_groups(const std::string& system = "/sys/fs/cgroup",
-                                           const std::string& membership = "/proc/self/cgroup") {
-    std::ifstream file{membership};
+GCD_HIDDEN inline unsigned quota_of_groups(const char* system = "/sys/fs/cgroup",
+                                           const char* membership = "/proc/self/cgroup") noexcept {
+    char text[8'192];
+    sys::read_text(membership, text);
     unsigned least = 0;
-    for (std::string line; std::getline(file, line);) {
-        // hierarchy:controllers:/group
-        const std::size_t first = line.find(':');
-        const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-        if (second == std::string::npos) continue;
-        const std::string controllers = line.substr(first + 1, second - first - 1);
-        const std::string group = line.substr(second + 1);
-        if (controllers.empty()) {
-            least = lesser_limit(least, quota_upwards(system, group, [](const std::string& at) {
-                                     std::istringstream words{first_line(at + "/cpu.max")};
-                                     std::string quota;
-                                     long long period = 0;
-                                     if (!(words >> quota >> period) || quota == "max") return 0U;
-                                     return processors_of(std::strtoll(quota.c_str(), nullptr, 10), period);
-                                 }));
-        } else if (("," + controllers + ",").find(",cpu,") != std::string::npos) {
-            const auto quota_of = [](const std::string& at) {
-                return processors_of(std::strtoll(first_line(at + "/cpu.cfs_quota_us").c_str(), nullptr, 10),
-                                     std::strtoll(first_line(at + "/cpu.cfs_period_us").c_str(), nullptr, 10));
-            };
-            for (const std::string& mount : {"/" + controllers, std::string{"/cpu"}})
-                least = lesser_limit(least, quota_upwards(system + mount, group, quota_of));
+    for (char* line = text; line != nullptr;) {
+        char* const next = cut(line, '\n');
+        // hierarchy:controllers:/group; without controllers it is the hierarchy of version 2.
+        char* const controllers = cut(line, ':');
+        if (char* const group = controllers != nullptr ? cut(controllers, ':') : nullptr) {
+            char mount[128];
+            std::snprintf(mount, sizeof(mount), ",%s,", controllers);
+            if (controllers[0] == '\0') {
+                least = lesser_limit(least, quota_upwards({system, "", group}));
+            } else if (std::strstr(mount, ",cpu,") != nullptr) {
+                least = lesser_limit(least, quota_upwards({system, "/cpu", group}));
+                std::snprintf(mount, sizeof(mount), "/%s", controllers);
+                least = lesser_limit(least, quota_upwards({system, mount, group}));
+            }
         }
+        line = next;
     }
     return least;
 }
@@ -101,13 +142,7 @@ GCD_HIDDEN inline unsigned default_width() {
         if (end != wanted && *end == '\0' && value >= 1)
             return static_cast<unsigned>(std::min<long>(value, most_threads));
     }
-    unsigned quota = 0;
-    try {
-        quota = quota_of_groups();
-    } catch (...) {
-        // Without memory for the names there is no limit to be found.
-    }
-    return std::clamp(lesser_limit(processors_allowed(), quota), 1U, most_threads);
+    return std::clamp(lesser_limit(processors_allowed(), quota_of_groups()), 1U, most_threads);
 }
 
 } // namespace gcd::inline GCD_ABI::detail::native
