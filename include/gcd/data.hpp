@@ -10,8 +10,10 @@
 #include <gcd/detail/work.hpp>
 #include <gcd/queue.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -104,15 +106,18 @@ public:
     }
     /// A copy of all bytes.
     [[nodiscard]] std::vector<std::byte> to_vector() const {
-        std::vector<std::byte> all;
-        all.reserve(size());
-        for (const region& piece : regions()) all.insert(all.end(), piece.bytes.begin(), piece.bytes.end());
+        std::vector<std::byte> all(size());
+        std::size_t copied = 0;
+        for (const region& piece : regions()) {
+            std::memcpy(all.data() + copied, piece.bytes.data(), piece.bytes.size());
+            copied += piece.bytes.size();
+        }
         return all;
     }
 
     /// The same bytes, however they are divided into regions.
     friend bool operator==(const data& a, const data& b) {
-        return a.object_.get() == b.object_.get() || (a.size() == b.size() && a.to_vector() == b.to_vector());
+        return a.object_.get() == b.object_.get() || (a.size() == b.size() && a.has_bytes_of(b));
     }
 
     /// The `dispatch_data_t`, borrowed. @throws std::system_error (not_supported) on the native engine.
@@ -132,6 +137,23 @@ private:
         auto owner = std::make_unique<std::vector<T>>(std::move(buffer));
         const auto bytes = std::as_bytes(std::span<const T>{*owner});
         return data{bytes, queue::global_queue(), [kept = std::move(owner)] {}};
+    }
+
+    /// Of another one of the same size.
+    [[nodiscard]] bool has_bytes_of(const data& other) const {
+        const std::vector<region> others = other.regions();
+        auto next = others.begin();
+        std::span<const std::byte> theirs;
+        for (const region& piece : regions()) {
+            for (std::span<const std::byte> mine = piece.bytes; !mine.empty();) {
+                if (theirs.empty()) theirs = (next++)->bytes;
+                const std::size_t size = std::min(mine.size(), theirs.size());
+                if (std::memcmp(mine.data(), theirs.data(), size) != 0) return false;
+                mine = mine.subspan(size);
+                theirs = theirs.subspan(size);
+            }
+        }
+        return true;
     }
 
     /// Null for the empty data.

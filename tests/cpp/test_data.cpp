@@ -58,6 +58,28 @@ TEST_CASE("empty data is an ordinary value", "[data]") {
     CHECK_FALSE(none == data{"a"});
 }
 
+TEST_CASE("data is equal to the same bytes, however either is divided", "[data]") {
+    const std::string bytes = "0123456789";
+    const auto divided = [](std::string_view all, std::size_t each) {
+        data made;
+        for (; !all.empty(); all.remove_prefix(std::min(each, all.size())))
+            made = made.concat(data{all.substr(0, each)});
+        return made;
+    };
+    for (std::size_t left = 1; left <= bytes.size(); ++left) {
+        for (std::size_t right = 1; right <= bytes.size(); ++right) {
+            CAPTURE(left, right);
+            CHECK(divided(bytes, left) == divided(bytes, right));
+            for (std::size_t at = 0; at != bytes.size(); ++at) {
+                std::string other = bytes;
+                other[at] = 'x';
+                CHECK_FALSE(divided(bytes, left) == divided(other, right));
+            }
+        }
+    }
+    CHECK_FALSE(divided(bytes, 3) == divided("012345678", 3));
+}
+
 TEST_CASE("data copies what it is made from", "[data]") {
     std::string source = "The quick brown fox";
     const data copy{source};
