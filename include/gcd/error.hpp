@@ -11,8 +11,10 @@
 
 #include <atomic>
 #include <exception>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace gcd::inline GCD_ABI {
@@ -49,6 +51,13 @@ GCD_HIDDEN inline void report_exception() noexcept {
 
 [[noreturn]] GCD_HIDDEN inline void throw_not_supported(const char* what) {
     throw std::system_error(std::make_error_code(std::errc::not_supported), what);
+}
+
+/// A text made of several.
+GCD_HIDDEN inline std::string message(std::initializer_list<std::string_view> parts) {
+    std::string all;
+    for (const std::string_view part : parts) all.append(part.data(), part.size());
+    return all;
 }
 
 [[noreturn]] GCD_HIDDEN inline void throw_errno(int error, const std::string& what) {

@@ -218,7 +218,7 @@ GCD_HIDDEN inline bool has_turn(const queue_object* on) noexcept {
 }
 
 GCD_HIDDEN inline void require_main_thread(const char* what) {
-    if (!on_main_thread()) throw std::logic_error(std::string{what} + ": must be called on the main thread");
+    if (!on_main_thread()) throw std::logic_error(message({what, ": must be called on the main thread"}));
 }
 
 GCD_HIDDEN inline bool ends_in_main_queue(queue_object* queue) {
@@ -251,8 +251,8 @@ GCD_HIDDEN inline bool is_within(const queue_object* queue) {
 
 [[noreturn, gnu::noinline]] GCD_HIDDEN inline void throw_deadlock(const char* what, queue_object* onto,
                                                                   queue_object* held) {
-    throw would_deadlock(std::string{what} + " on the queue " + describe(onto) +
-                         " would deadlock: this thread already holds the queue " + describe(held));
+    throw would_deadlock(message({what, " on the queue ", describe(onto),
+                                  " would deadlock: this thread already holds the queue ", describe(held)}));
 }
 
 } // namespace gcd::inline GCD_ABI::detail

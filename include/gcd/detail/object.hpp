@@ -17,7 +17,6 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -79,11 +78,23 @@ struct GCD_VISIBLE object {
     object& operator=(const object&) = delete;
 };
 
+/// A value that was attached under a key.
+struct queue_specific {
+    const void* key;
+    std::shared_ptr<void> value;
+};
+
 /// What most queues never get.
 struct queue_attachments {
     std::shared_ptr<void> context;
     std::function<void()> finalizer;
-    std::map<const void*, std::shared_ptr<void>> specifics;
+    std::vector<queue_specific> specifics; ///< few, each under another key
+
+    queue_specific* find(const void* key) noexcept {
+        for (queue_specific& each : specifics)
+            if (each.key == key) return &each;
+        return nullptr;
+    }
 };
 
 struct GCD_VISIBLE queue_object : object {
@@ -136,7 +147,7 @@ struct GCD_VISIBLE queue_object : object {
 };
 
 [[noreturn]] GCD_HIDDEN inline void throw_moved_from(const char* what) {
-    throw std::logic_error(std::string{what} + ": the handle was moved from and holds no object");
+    throw std::logic_error(message({what, ": the handle was moved from and holds no object"}));
 }
 
 /// True if the object was made in the parent of this process, and is not this one's yet.
@@ -170,7 +181,7 @@ template <class F> bool walk_targets(queue_object* from, F&& see) {
 
 /// For messages: 'label', or the kind where there is none.
 GCD_HIDDEN inline std::string describe(const queue_object* queue) {
-    if (!queue->label.empty()) return "'" + queue->label + "'";
+    if (!queue->label.empty()) return message({"'", queue->label, "'"});
     return "without a label";
 }
 
@@ -187,7 +198,7 @@ GCD_HIDDEN inline const char* kind_name(const queue_object* queue) {
 /// Queues of the system take no suspension and no target.
 GCD_HIDDEN inline void require_own_queue(const queue_object* queue, const char* what) {
     if (queue->kind == object_kind::queue || queue->kind == object_kind::foreign_queue) return;
-    throw std::logic_error(std::string{what} + ": a " + kind_name(queue) + " can't be changed in this way");
+    throw std::logic_error(message({what, ": a ", kind_name(queue), " can't be changed in this way"}));
 }
 
 GCD_HIDDEN inline void check_label(std::string_view label) {
@@ -241,20 +252,23 @@ GCD_HIDDEN inline void check_target(queue_object* queue, queue_object* target) {
 GCD_HIDDEN inline void store_specific(queue_object* queue, const void* key, std::shared_ptr<void> value) {
     const std::lock_guard hold{queue->lock};
     if (value == nullptr && queue->attached == nullptr) return;
-    auto& specifics = queue->attachments().specifics;
-    if (value)
-        specifics[key].swap(value);
-    else if (auto found = specifics.find(key); found != specifics.end()) {
-        value.swap(found->second);
-        specifics.erase(found);
+    queue_attachments& attached = queue->attachments();
+    queue_specific* found = attached.find(key);
+    if (found == nullptr) {
+        if (value) attached.specifics.push_back({key, std::move(value)});
+        return;
     }
+    found->value.swap(value);
+    if (found->value) return;
+    std::swap(*found, attached.specifics.back());
+    attached.specifics.pop_back();
 }
 
 GCD_HIDDEN inline std::shared_ptr<void> load_specific(queue_object* queue, const void* key) {
     const std::lock_guard hold{queue->lock};
     if (queue->attached == nullptr) return nullptr;
-    const auto found = queue->attached->specifics.find(key);
-    return found == queue->attached->specifics.end() ? nullptr : found->second;
+    const queue_specific* found = queue->attached->find(key);
+    return found != nullptr ? found->value : nullptr;
 }
 
 /// Replaces the context. The finalizer of the former one has run when this returns.
@@ -301,20 +315,21 @@ GCD_HIDDEN inline void run_finalizer(queue_object* queue) noexcept {
 /// One suspension less; true if it was the last one. @throws std::logic_error if there is none
 GCD_HIDDEN inline bool take_suspension(queue_object* queue) {
     if (queue->suspensions == 0)
-        throw std::logic_error("gcd::queue::resume: the queue " + describe(queue) +
-                               " is not suspended; each resume() needs a suspend() before it");
+        throw std::logic_error(message({"gcd::queue::resume: the queue ", describe(queue),
+                                        " is not suspended; each resume() needs a suspend() before it"}));
     return --queue->suspensions == 0;
 }
 
 GCD_HIDDEN inline void require_inactive(const queue_object* queue) {
     if (!queue->inactive.load(std::memory_order_relaxed))
-        throw std::logic_error("gcd::queue::activate: the queue " + describe(queue) + " is not inactive");
+        throw std::logic_error(message({"gcd::queue::activate: the queue ", describe(queue), " is not inactive"}));
 }
 
 GCD_HIDDEN inline void require_retargetable(const queue_object* queue) {
     if (queue->born_inactive && !queue->inactive.load(std::memory_order_relaxed))
-        throw std::logic_error("gcd::queue::set_target_queue: the queue " + describe(queue) +
-                               " was created inactive and has been activated; set its target before activate()");
+        throw std::logic_error(
+            message({"gcd::queue::set_target_queue: the queue ", describe(queue),
+                     " was created inactive and has been activated; set its target before activate()"}));
 }
 
 GCD_HIDDEN inline void check_frequency(autorelease_frequency frequency) {
@@ -325,20 +340,20 @@ GCD_HIDDEN inline void check_frequency(autorelease_frequency frequency) {
 GCD_HIDDEN inline void check_frequency(const queue_object* workloop, autorelease_frequency frequency) {
     check_frequency(frequency);
     if (!workloop->inactive.load(std::memory_order_relaxed))
-        throw std::logic_error("gcd::workloop::set_autorelease_frequency: the workloop " + describe(workloop) +
-                               " is active; the frequency must be set before activate()");
+        throw std::logic_error(message({"gcd::workloop::set_autorelease_frequency: the workloop ", describe(workloop),
+                                        " is active; the frequency must be set before activate()"}));
 }
 
 // --- what misuse is answered with -----------------------------------------------------------------------------------
 
 [[noreturn]] GCD_HIDDEN inline void throw_takes_no_work(const queue_object* workloop, const char* what) {
-    throw std::logic_error(std::string{what} + ": the workloop " + describe(workloop) +
-                           " is inactive and takes no work before activate()");
+    throw std::logic_error(
+        message({what, ": the workloop ", describe(workloop), " is inactive and takes no work before activate()"}));
 }
 
 [[noreturn, gnu::noinline]] GCD_HIDDEN inline void throw_inactive(const queue_object* queue, const char* what) {
-    throw std::logic_error(std::string{what} + " on the queue " + describe(queue) +
-                           " would wait for ever: it is inactive; call activate() first");
+    throw std::logic_error(message(
+        {what, " on the queue ", describe(queue), " would wait for ever: it is inactive; call activate() first"}));
 }
 
 [[noreturn]] GCD_HIDDEN inline void throw_not_entered() {

@@ -127,8 +127,8 @@ GCD_HIDDEN inline bool may_start(const source_object* source) {
     if (source->is_cancelled()) throw std::logic_error("gcd::source::start: the source was cancelled; make a new one");
     if (source->started) return false;
     if (refuses_work(source->queue))
-        throw std::logic_error("gcd::source::start: the workloop " + describe(source->queue) +
-                               " is inactive and takes no work before activate()");
+        throw std::logic_error(message({"gcd::source::start: the workloop ", describe(source->queue),
+                                        " is inactive and takes no work before activate()"}));
     return true;
 }
 

@@ -32,7 +32,7 @@ GCD_HIDDEN inline void request(kept<channel_request> asked, const char* what) {
     due_work due;
     {
         const std::lock_guard hold{channel->lock};
-        if (channel->closed) throw std::logic_error(std::string{what} + ": the channel is closed");
+        if (channel->closed) throw std::logic_error(message({what, ": the channel is closed"}));
         channel_request* added = asked.give_up();
         (channel->first == nullptr ? channel->first : channel->last->next) = added;
         channel->last = added;
@@ -69,7 +69,7 @@ GCD_HIDDEN inline queue_object* handler_queue(channel_object* channel, queue_obj
 }
 
 GCD_HIDDEN inline void check_offset(std::int64_t offset, const char* what) {
-    if (offset < 0) throw std::invalid_argument(std::string{what} + ": the offset can't be negative");
+    if (offset < 0) throw std::invalid_argument(message({what, ": the offset can't be negative"}));
 }
 
 // --- life -----------------------------------------------------------------------------------------------------------

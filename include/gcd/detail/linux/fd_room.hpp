@@ -15,7 +15,7 @@
 namespace gcd::inline GCD_ABI::detail {
 
 [[noreturn]] GCD_HIDDEN inline void refuse_descriptor(int error, int fd, const char* what) {
-    throw_errno(error, std::string{what} + ": descriptor " + std::to_string(fd));
+    throw_errno(error, message({what, ": descriptor ", std::to_string(fd)}));
 }
 
 /// Asked before anything is opened that could take the number of a descriptor that is not open.

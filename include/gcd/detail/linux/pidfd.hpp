@@ -58,8 +58,7 @@ private:
         name(signal, "signal");
         if (!named.empty())
             throw_not_supported(
-                (std::string{what} + ": Linux can't watch a process for " + named + "; only exit can be watched for")
-                    .c_str());
+                message({what, ": Linux can't watch a process for ", named, "; only exit can be watched for"}).c_str());
     }
 
     poller poller_;

@@ -89,7 +89,7 @@ class GCD_VISIBLE lent_fd {
 public:
     /// `what` begins the messages. @throws std::invalid_argument, std::system_error.
     lent_fd(int fd, const char* what) {
-        if (fd < 0) throw std::invalid_argument(std::string{what} + ": a descriptor can't be negative");
+        if (fd < 0) throw std::invalid_argument(message({what, ": a descriptor can't be negative"}));
         own_ = unique_fd{sys::duplicate(fd)};
         if (own_.get() < 0) fail(errno, what, fd, errno == EBADF ? " is not open" : " can't be duplicated");
         if (sys::status(own_.get(), &status_) != 0) fail(errno, what, fd, " can't be examined");
@@ -110,14 +110,14 @@ public:
     /// A read that fails with EBADF makes libdispatch end other operations too, as if they had succeeded: it must not
     /// get that far. @throws std::system_error
     void require_readable(const char* what) const {
-        if (!has_mode(O_RDONLY)) throw_errno(EBADF, std::string{what} + ": the descriptor is not open for reading");
+        if (!has_mode(O_RDONLY)) throw_errno(EBADF, message({what, ": the descriptor is not open for reading"}));
     }
     void require_writable(const char* what) const {
-        if (!has_mode(O_WRONLY)) throw_errno(EBADF, std::string{what} + ": the descriptor is not open for writing");
+        if (!has_mode(O_WRONLY)) throw_errno(EBADF, message({what, ": the descriptor is not open for writing"}));
     }
     void require_seekable(const char* what) const {
         if (sys::position(get()) == -1)
-            throw_errno(errno, std::string{what} + ": the descriptor has no position; random access needs a file");
+            throw_errno(errno, message({what, ": the descriptor has no position; random access needs a file"}));
     }
 
     /// Puts O_NONBLOCK in place until the loan ends.
@@ -153,7 +153,7 @@ public:
 
 private:
     [[noreturn]] static void fail(int error, const char* what, int fd, const char* how) {
-        throw_errno(error, std::string{what} + ": the descriptor " + std::to_string(fd) + how);
+        throw_errno(error, message({what, ": the descriptor ", std::to_string(fd), how}));
     }
 
     bool has_mode(int wanted) const noexcept {

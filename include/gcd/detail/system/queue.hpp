@@ -32,9 +32,9 @@
 namespace gcd::inline GCD_ABI::detail {
 
 [[noreturn]] GCD_HIDDEN inline void throw_wrong_process(const char* what) {
-    throw std::logic_error(std::string{what} +
-                           ": this process is the child of one that had used libdispatch, whose threads are not here; "
-                           "use it after fork() only, or execute another program");
+    throw std::logic_error(
+        message({what, ": this process is the child of one that had used libdispatch, whose threads are not here; "
+                       "use it after fork() only, or execute another program"}));
 }
 
 [[gnu::noinline]] GCD_HIDDEN inline void adopt(object*, const char* what) { throw_wrong_process(what); }

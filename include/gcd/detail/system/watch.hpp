@@ -47,9 +47,8 @@ public:
         if (config.kind != source_kind::read && config.kind != source_kind::write) return;
         duplicate_ = unique_fd{sys::duplicate(config.handle)};
         if (duplicate_.get() < 0)
-            throw_errno(errno,
-                        std::string{config.kind == source_kind::read ? "gcd::read_source" : "gcd::write_source"} +
-                            "::start: descriptor " + std::to_string(config.handle));
+            throw_errno(errno, message({config.kind == source_kind::read ? "gcd::read_source" : "gcd::write_source",
+                                        "::start: descriptor ", std::to_string(config.handle)}));
     }
 
     [[nodiscard]] void* make_native(const source_config& config, void* queue) const {
