@@ -50,15 +50,21 @@ struct single_result {
     }
 };
 
-/// A channel for one operation; its cleanup handler is the caller's handler.
-template <class Submit>
-void run_single(int fd, queue_object* on, io_callback&& callback, step kind, const char* what, Submit&& submit) {
-    auto result = std::make_shared<single_result>(std::move(callback));
+/// A channel for one operation, a read or a write; its cleanup handler is the caller's handler.
+GCD_HIDDEN inline void run_single(int fd, queue_object* on, io_callback&& callback, step kind, const char* what,
+                                  std::size_t length, data_object* bytes) {
+    const auto result = std::make_shared<single_result>(std::move(callback));
     const std::unique_ptr<channel_object, void (*)(channel_object*) noexcept> channel{
         make_channel(fd, channel_type::stream, on, true, [result](int) { result->tell(); }, kind, what), &release};
     try {
         const default_queue queue;
-        submit(channel.get(), queue.get(), result);
+        if (kind == step::write)
+            channel_write(channel.get(), 0, bytes, queue.get(), true,
+                          [result](bool, data_object* rest, int error) { result->replace(rest, error); });
+        else
+            request_read(
+                channel.get(), 0, length, queue.get(), true,
+                [result](bool, data_object* piece, int error) { result->add(piece, error); }, {}, true, what);
     } catch (...) {
         result->callback = nullptr;
         throw;
@@ -69,19 +75,11 @@ GCD_HIDDEN inline void read_once(int fd, std::size_t length, queue_object* on, i
                                  const read_memory& memory) {
     const char* what = "gcd::read_async";
     if (engine_read_once(fd, length, on, callback, memory, what)) return;
-    run_single(fd, on, std::move(callback), step::read, what,
-               [&](channel_object* channel, queue_object* queue, auto& result) {
-                   const auto add = [result](bool, data_object* piece, int error) { result->add(piece, error); };
-                   request_read(channel, 0, length, queue, true, add, {}, true, what);
-               });
+    run_single(fd, on, std::move(callback), step::read, what, length, nullptr);
 }
 
 GCD_HIDDEN inline void write_once(int fd, data_object* bytes, queue_object* on, io_callback callback) {
-    run_single(fd, on, std::move(callback), step::write, "gcd::write_async",
-               [&](channel_object* channel, queue_object* queue, auto& result) {
-                   channel_write(channel, 0, bytes, queue, true,
-                                 [result](bool, data_object* rest, int error) { result->replace(rest, error); });
-               });
+    run_single(fd, on, std::move(callback), step::write, "gcd::write_async", 0, bytes);
 }
 
 } // namespace gcd::inline GCD_ABI::detail::GCD_ENGINE

@@ -11,7 +11,8 @@
 #include <gcd/detail/types.hpp>
 
 #include <cstdint>
-#include <variant>
+#include <new>
+#include <utility>
 
 namespace gcd::inline GCD_ABI::detail {
 
@@ -19,38 +20,73 @@ namespace gcd::inline GCD_ABI::detail {
 /// thread; the descriptor is closed with the object, once the engine has stopped looking at it.
 class watch {
 public:
+    watch() noexcept {}
+    watch(const watch&) = delete;
+    watch& operator=(const watch&) = delete;
+    ~watch() { close(); }
+
     /// @throws std::system_error
     void start(const source_config& config) {
         switch (config.kind) {
-        case source_kind::read: made_.emplace<fd_watch>(config.handle, false, "gcd::read_source::start"); break;
-        case source_kind::write: made_.emplace<fd_watch>(config.handle, true, "gcd::write_source::start"); break;
-        case source_kind::signal: made_.emplace<signal_watch>(config.handle); break;
-        case source_kind::process: made_.emplace<process_watch>(config.handle, config.mask); break;
-        case source_kind::timer: break;
+        case source_kind::read: make(fd_, config.handle, false, "gcd::read_source::start"); break;
+        case source_kind::write: make(fd_, config.handle, true, "gcd::write_source::start"); break;
+        case source_kind::signal: make(signal_, config.handle); break;
+        case source_kind::process: make(process_, config.handle, config.mask); break;
+        case source_kind::timer: return;
         }
+        made_ = config.kind;
     }
 
     [[nodiscard]] int fd() const noexcept {
-        return visit(made_, -1, [](const auto& watched) { return watched.fd(); });
+        switch (made_) {
+        case source_kind::read:
+        case source_kind::write: return fd_.fd();
+        case source_kind::signal: return signal_.fd();
+        case source_kind::process: return process_.fd();
+        case source_kind::timer: break;
+        }
+        return -1;
     }
     /// What has come since the last time; false if there is nothing after all.
     bool take(std::uint64_t& data) noexcept {
-        return visit(made_, false, [&](auto& watched) { return watched.take(data); });
+        switch (made_) {
+        case source_kind::read:
+        case source_kind::write: return fd_.take(data);
+        case source_kind::signal: return signal_.take(data);
+        case source_kind::process: return process_.take(data);
+        case source_kind::timer: break;
+        }
+        return false;
     }
     void stop() noexcept {
-        visit(made_, 0, [](auto& watched) { return watched.stop(), 0; });
+        switch (made_) {
+        case source_kind::read:
+        case source_kind::write: return fd_.stop();
+        case source_kind::signal: return signal_.stop();
+        case source_kind::process: return process_.stop();
+        case source_kind::timer: return;
+        }
     }
-    void close() noexcept { made_.emplace<std::monostate>(); }
+    void close() noexcept {
+        switch (std::exchange(made_, source_kind::timer)) {
+        case source_kind::read:
+        case source_kind::write: return fd_.~fd_watch();
+        case source_kind::signal: return signal_.~signal_watch();
+        case source_kind::process: return process_.~process_watch();
+        case source_kind::timer: return;
+        }
+    }
 
 private:
-    template <class Made, class Result, class See> static Result visit(Made& made, Result none, See&& see) {
-        if (auto* fd = std::get_if<fd_watch>(&made)) return see(*fd);
-        if (auto* signal = std::get_if<signal_watch>(&made)) return see(*signal);
-        if (auto* process = std::get_if<process_watch>(&made)) return see(*process);
-        return none;
-    }
+    template <class Watch, class... Args> static void make(Watch& at, Args... args) { ::new (&at) Watch{args...}; }
 
-    std::variant<std::monostate, fd_watch, signal_watch, process_watch> made_;
+    /// Which of the three there is; timer for none. By hand, as a variant takes every user a long time to compile.
+    source_kind made_ = source_kind::timer;
+    union {
+        fd_watch fd_;
+        signal_watch signal_;
+        process_watch process_;
+    };
 };
 
 } // namespace gcd::inline GCD_ABI::detail

@@ -37,9 +37,9 @@ GCD_HIDDEN void retain(source_object* source) noexcept;
 GCD_HIDDEN void release(source_object* source) noexcept;
 
 [[noreturn]] GCD_HIDDEN inline void throw_busy_parent(const char* what) {
-    throw std::logic_error(std::string{what} +
-                           ": this process is the child of one in which the object had work under way, and whose "
-                           "threads are not here; make a new one after fork()");
+    throw std::logic_error(
+        message({what, ": this process is the child of one in which the object had work under way, and whose "
+                       "threads are not here; make a new one after fork()"}));
 }
 
 /// A lane without work is the child's as it was the parent's, with all it goes through.
@@ -266,7 +266,7 @@ GCD_HIDDEN inline void take_unused_targets(lane* of, std::vector<queue_object*>&
     if constexpr (has_asymmetric_sync) close(of);
     if (of->walkers.load(std::memory_order_seq_cst) != 0 || (of->state.load(std::memory_order_seq_cst) & in_use) != 0)
         return;
-    into.insert(into.end(), of->retired.begin(), of->retired.end());
+    for (queue_object* unused : of->retired) into.push_back(unused);
     of->retired.clear();
 }
 
@@ -305,9 +305,10 @@ GCD_HIDDEN inline void queue_set_target(queue_object* queue, queue_object* targe
         const std::lock_guard topology{topology_lock};
         check_target(queue, target);
         if (still_goes_through(target, queue, unused.all))
-            throw std::logic_error("gcd::queue::set_target_queue: " + describe(queue) +
-                                   " was a target before, and work that stands in its line since then goes through " +
-                                   describe(target) + ", for which it would wait; try again when that has run");
+            throw std::logic_error(
+                message({"gcd::queue::set_target_queue: ", describe(queue),
+                         " was a target before, and work that stands in its line since then goes through ",
+                         describe(target), ", for which it would wait; try again when that has run"}));
         const std::lock_guard hold{queue->lock};
         require_retargetable(queue);
         queue->retired.reserve(queue->retired.size() + 1);

@@ -20,6 +20,7 @@
 #include <gcd/detail/posix/unique_fd.hpp>
 #include <gcd/error.hpp>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -65,9 +66,9 @@ public:
 
     /// A descriptor of the owner's own, which is never taken out. Gives 0, or an errno.
     [[nodiscard]] int add_own(int fd) {
-        own_.reserve(own_.size() + 1);
+        if (own_count_ == own_.size()) return ENOSPC;
         const int error = add_own_to(epoll_.get(), fd);
-        if (error == 0) own_.push_back(fd);
+        if (error == 0) own_[own_count_++] = fd;
         return error;
     }
     static bool is_own(const epoll_event& event, int fd) noexcept { return event.data.u64 == own_mark(fd); }
@@ -80,7 +81,7 @@ public:
         if (static_cast<std::size_t>(fd) >= numbers_.size()) {
             // The table grows for what can be watched only, not for any large number.
             if (sys::descriptor_flags(fd) == -1)
-                throw_errno(errno, std::string{what} + ": descriptor " + std::to_string(fd));
+                throw_errno(errno, message({what, ": descriptor ", std::to_string(fd)}));
             numbers_.resize(static_cast<std::size_t>(fd) + 1);
         }
         number& at = numbers_[static_cast<std::size_t>(fd)];
@@ -91,7 +92,7 @@ public:
         // The same file as before at the same number, which a duplicate has kept.
         if (error == EEXIST) error = control(EPOLL_CTL_MOD, fd, events, at);
         if (error == EPERM) return added::always_ready;
-        if (error != 0) throw_errno(error, std::string{what} + ": descriptor " + std::to_string(fd));
+        if (error != 0) throw_errno(error, message({what, ": descriptor ", std::to_string(fd)}));
         watcher->fd = fd;
         watcher->events = events;
         watcher->is_armed = watcher->is_listed = true;
@@ -144,8 +145,8 @@ public:
     void rebuild() noexcept {
         const unique_fd fresh{sys::epoll_create()};
         if (fresh.get() < 0) return;
-        for (const int fd : own_)
-            if (add_own_to(fresh.get(), fd) != 0) return;
+        for (std::size_t i = 0; i != own_count_; ++i)
+            if (add_own_to(fresh.get(), own_[i]) != 0) return;
         for (std::size_t fd = 0; fd < numbers_.size(); ++fd) {
             number& at = numbers_[fd];
             if (at.first == nullptr) continue;
@@ -219,7 +220,8 @@ private:
     }
 
     unique_fd epoll_;
-    std::vector<int> own_;
+    std::array<int, 8> own_{};
+    std::size_t own_count_ = 0;
     std::vector<number> numbers_; ///< by descriptor
     std::size_t watchers_ = 0;
     unsigned rebuilt_ = 0;
