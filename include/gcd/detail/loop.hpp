@@ -13,7 +13,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <optional>
 
 namespace gcd::inline GCD_ABI::detail {
 
@@ -95,15 +94,14 @@ struct serial_loop : call {
 
 /// Stands round a loop that the main thread starts: while that waits for its helpers, they can't wait for the main
 /// queue.
-class main_frame {
-public:
+struct main_frame : frame {
     /// @param main the main queue on the main thread, null elsewhere
-    explicit main_frame(queue_object* main) {
-        if (main != nullptr) frame_.emplace(main, false);
+    explicit main_frame(queue_object* main) noexcept : frame{main, false, innermost_frame, current_interruption()} {
+        if (main != nullptr) enter();
     }
-
-private:
-    std::optional<scoped_frame> frame_;
+    ~main_frame() {
+        if (queue != nullptr) leave();
+    }
 };
 
 } // namespace gcd::inline GCD_ABI::detail

@@ -12,7 +12,6 @@
 
 #include <cstdint>
 #include <new>
-#include <utility>
 
 namespace gcd::inline GCD_ABI::detail {
 
@@ -68,13 +67,14 @@ public:
         }
     }
     void close() noexcept {
-        switch (std::exchange(made_, source_kind::timer)) {
+        switch (made_) {
         case source_kind::read:
-        case source_kind::write: return fd_.~fd_watch();
-        case source_kind::signal: return signal_.~signal_watch();
-        case source_kind::process: return process_.~process_watch();
+        case source_kind::write: fd_.~fd_watch(); break;
+        case source_kind::signal: signal_.~signal_watch(); break;
+        case source_kind::process: process_.~process_watch(); break;
         case source_kind::timer: return;
         }
+        made_ = source_kind::timer;
     }
 
 private:
