@@ -27,7 +27,7 @@ struct py_channel {
     shown_by handlers;
     gcd::io_type type;
     gcd::io_channel channel;
-    chunk_size chunk = std::make_shared<std::atomic<std::size_t>>(524'288); // libdispatch's low-water mark
+    chunk_size chunk = std::make_shared<std::atomic<std::size_t>>(gcd::io_limits::low_water);
 
     py_channel(int fd, gcd::io_type io_type, const gcd::queue* queue, std::optional<py::function> cleanup_handler)
         : type{io_type}, channel{open(fd, io_type, queue, to_cleanup(handlers, std::move(cleanup_handler)))} {

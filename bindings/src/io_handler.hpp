@@ -16,18 +16,29 @@
 
 namespace binding {
 
-/// handler(done, data, error); the data are `bytes`, never None.
+/// Calls handler(done, data, error). The data are `bytes`, never None: what `make` gives, null with an exception set.
+template <class Make> void call_io_handler(PyObject* callable, bool done, Make&& make, int error) {
+    call_reporting(callable, [&]() -> PyObject* {
+        PyObject* bytes = make();
+        return bytes != nullptr ? Py_BuildValue("(ONi)", done ? Py_True : Py_False, bytes, error) : nullptr;
+    });
+}
+
+/// Calls handler(data, error), of the one-shots.
+template <class Make> void call_single_handler(PyObject* callable, Make&& make, int error) {
+    call_reporting(callable, [&]() -> PyObject* {
+        PyObject* bytes = make();
+        return bytes != nullptr ? Py_BuildValue("(Ni)", bytes, error) : nullptr;
+    });
+}
+
+/// The handler of a channel's operation.
 class py_io_handler {
 public:
     explicit py_io_handler(py::object callable) noexcept : callable_{std::move(callable)} {}
 
     void operator()(bool done, const gcd::data& chunk, int error) {
-        in_python([&] {
-            call_reporting(callable_.get(), [&]() -> PyObject* {
-                PyObject* bytes = to_bytes(chunk);
-                return bytes != nullptr ? Py_BuildValue("(ONi)", done ? Py_True : Py_False, bytes, error) : nullptr;
-            });
-        });
+        in_python([&] { call_io_handler(callable_.get(), done, [&] { return to_bytes(chunk); }, error); });
     }
 
 private:
@@ -42,7 +53,7 @@ class py_read_handler {
 public:
     py_read_handler(py::object callable, std::size_t length, chunk_size chunk)
         : callable_{std::move(callable)}, left_{length}, chunk_{std::move(chunk)} {
-        if (length < read_bytes::least) return;
+        if (length < gcd::io_limits::least_given) return;
         bytes_ = std::make_shared<read_bytes>();
         bytes_->provide(std::min(chunk_->load(), length), left_);
     }
@@ -55,10 +66,8 @@ public:
     void operator()(bool done, const gcd::data& chunk, int error) {
         in_python([&] {
             left_ -= chunk.size();
-            call_reporting(callable_.get(), [&]() -> PyObject* {
-                PyObject* bytes = bytes_ ? bytes_->take(chunk) : to_bytes(chunk);
-                return bytes != nullptr ? Py_BuildValue("(ONi)", done ? Py_True : Py_False, bytes, error) : nullptr;
-            });
+            const auto make = [&] { return bytes_ ? bytes_->take(chunk) : to_bytes(chunk); };
+            call_io_handler(callable_.get(), done, make, error);
             if (bytes_ && !done) provide_more();
         });
     }
@@ -77,18 +86,13 @@ private:
     std::shared_ptr<read_bytes> bytes_;
 };
 
-/// handler(data, error), of the one-shots.
+/// The handler of a one-shot.
 class py_single_handler {
 public:
     explicit py_single_handler(py::object callable) noexcept : callable_{std::move(callable)} {}
 
     void operator()(const gcd::data& chunk, int error) {
-        in_python([&] {
-            call_reporting(callable_.get(), [&]() -> PyObject* {
-                PyObject* bytes = to_bytes(chunk);
-                return bytes != nullptr ? Py_BuildValue("(Ni)", bytes, error) : nullptr;
-            });
-        });
+        in_python([&] { call_single_handler(callable_.get(), [&] { return to_bytes(chunk); }, error); });
     }
 
 private:
@@ -110,12 +114,7 @@ public:
     }
 
     void operator()(const gcd::data& chunk, int error) {
-        in_python([&] {
-            call_reporting(callable_.get(), [&]() -> PyObject* {
-                PyObject* bytes = bytes_->take(chunk);
-                return bytes != nullptr ? Py_BuildValue("(Ni)", bytes, error) : nullptr;
-            });
-        });
+        in_python([&] { call_single_handler(callable_.get(), [&] { return bytes_->take(chunk); }, error); });
     }
 
 private:

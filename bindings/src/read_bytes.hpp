@@ -21,10 +21,6 @@ namespace binding {
 /// and ended under the GIL, and given to the engine without it, for which it would have to wait.
 class read_bytes {
 public:
-    /// Chunks of other sizes are copied.
-    static constexpr std::size_t least = 65'536;
-    static constexpr std::size_t greatest = 16'777'216;
-
     read_bytes() = default;
     read_bytes(const read_bytes&) = delete;
     read_bytes& operator=(const read_bytes&) = delete;
@@ -54,9 +50,8 @@ public:
     /// Makes spare objects of that size for so many bytes, but no more than the engine may be ahead of the handler.
     /// Under the GIL. Where there is no memory for one the engine has its own.
     void provide(std::size_t size, std::size_t bytes) {
-        if (size < least || size > greatest) return;
-        constexpr std::size_t bytes_ahead = 1'048'576;
-        const std::size_t count = std::min({most, 2 + bytes_ahead / size, bytes / size});
+        if (size < gcd::io_limits::least_given || size > gcd::io_limits::greatest_given) return;
+        const std::size_t count = std::min({most, 2 + gcd::io_limits::read_ahead / size, bytes / size});
         row unfit;
         std::size_t missing = 0;
         {
@@ -97,7 +92,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t most = 18;
+    static constexpr std::size_t most = 2 + gcd::io_limits::read_ahead / gcd::io_limits::least_given;
 
     struct row {
         std::array<PyObject*, most> objects{};

@@ -45,6 +45,14 @@ using cleanup_handler = std::function<void(int error)>;
 /// @see gcd::io_channel::read
 using read_memory = std::function<std::byte*(std::size_t size)>;
 
+/// What channels go by, in bytes.
+struct io_limits {
+    static constexpr std::size_t low_water = 524'288;         ///< the mark of a new channel; see set_low_water()
+    static constexpr std::size_t least_given = 65'536;        ///< the smallest chunk that memory is asked for
+    static constexpr std::size_t greatest_given = 16'777'216; ///< the largest one
+    static constexpr std::size_t read_ahead = 1'048'576;      ///< where a read may stop until its handler has caught up
+};
+
 } // namespace gcd::inline GCD_ABI
 
 #endif

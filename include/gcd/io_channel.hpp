@@ -81,7 +81,8 @@ public:
     /// with a size, on any thread, one call at a time, and gives that many bytes, or null for the library's own; what it
     /// throws goes to the exception handler. Each piece of memory gets one chunk, whose only region begins where the
     /// memory does. It must stay until the last handler has returned, and as long as there are copies of the chunk. The
-    /// native engine asks for chunks of 64 KiB to 16 MiB of regular files; others don't ask. @see dispatch_io_read
+    /// native engine asks for chunks of 64 KiB to 16 MiB (see io_limits) of regular files; others don't ask.
+    /// @see dispatch_io_read
     template <std::invocable<bool, const data&, int> F>
     void read(std::size_t length, F&& handler, std::int64_t offset = 0, const queue* on = nullptr,
               read_memory memory = {}) const {

@@ -243,8 +243,9 @@ def with_file(measure):
         file.write(os.urandom(chunk) * (size // chunk))
         file.flush()
 
+        # Each chunk in hand, as a handler has it, while the next one is read.
         def plain(descriptor):
-            while os.read(descriptor, chunk):
+            while _data := os.read(descriptor, chunk):
                 pass
 
         found = {}

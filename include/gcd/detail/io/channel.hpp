@@ -196,7 +196,7 @@ GCD_HIDDEN inline void call_handler(channel_request* of, bool done, data_object*
 
 /// Memory of the caller's for a chunk of such a size, or null. What it throws is the caller's.
 GCD_HIDDEN inline std::byte* given_memory(const read_memory& by, std::size_t size) {
-    return by && size >= least_given && size <= most_given ? by(size) : nullptr;
+    return by && size >= io_limits::least_given && size <= io_limits::greatest_given ? by(size) : nullptr;
 }
 
 GCD_HIDDEN inline std::byte* ask_for_memory(channel_request* of, std::size_t size) noexcept {

@@ -6,6 +6,7 @@
 
 #include <gcd/config.hpp>
 #include <gcd/detail/types.hpp>
+#include <gcd/fwd.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -14,13 +15,9 @@
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
 
-/// Chunks of such sizes are put into memory of the caller's, if he gives any.
-inline constexpr std::size_t least_given = 65'536;
-inline constexpr std::size_t most_given = 16'777'216;
-
 /// When handlers are called. The low mark is never above the high one.
 struct io_marks {
-    std::size_t low = 524'288; ///< as dispatch I/O
+    std::size_t low = io_limits::low_water; ///< as dispatch I/O
     std::size_t high = std::numeric_limits<std::size_t>::max();
     std::int64_t interval = 0; ///< ns; 0 for none
 

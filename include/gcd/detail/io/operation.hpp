@@ -234,9 +234,8 @@ public:
 
 private:
     static constexpr std::size_t most_at_once = 524'288;
-    /// Calls and bytes that a read may be ahead of its handler; it stops when both are reached.
+    /// Calls that a read may be ahead of its handler; it stops when these and the bytes are reached.
     static constexpr std::size_t calls_ahead = 2;
-    static constexpr std::size_t bytes_ahead = 1'048'576;
 
     // --- on the side's queue ----------------------------------------------------------------------------------------
 
@@ -360,7 +359,7 @@ private:
 
     [[nodiscard]] bool is_held_up() {
         const std::lock_guard hold{lock_};
-        held_up_ = calls_.size() - first_call_ >= calls_ahead && ahead_ >= bytes_ahead;
+        held_up_ = calls_.size() - first_call_ >= calls_ahead && ahead_ >= io_limits::read_ahead;
         return held_up_;
     }
 
