@@ -139,6 +139,7 @@ FORMATTED := find include bindings tests examples -name '*.[chi]pp' -o -name '*.
 
 format: $(VENV)/.lint
 	$(FORMATTED) | xargs $(BIN)/clang-format -i
+	$(BIN)/ruff format --quiet
 
 # The module's few unity files hold every header of an engine and every binding, so clang-tidy reads those.
 ENGINES := $(if $(filter Linux,$(shell uname -s)),native) system
@@ -146,6 +147,7 @@ ENGINES := $(if $(filter Linux,$(shell uname -s)),native) system
 lint: $(VENV)/.lint $(VENV)/.requirements
 	$(FORMATTED) | xargs $(BIN)/clang-format --dry-run -Werror
 	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy --cache-dir build/mypy
 	$(BIN)/pyright
 	@set -e; for engine in $(ENGINES); do \

@@ -156,9 +156,11 @@ def member(functions: "list[Function]", owner: str, names: "dict[str, Names]") -
     full = f"{owner}.{first.name}" if owner else first.name
     is_property = any(isinstance(each, ast.Name) and each.id == "property" for each in first.decorator_list)
     title = (first.name if first.name != "__init__" else owner).replace("__", "\\_\\_")
-    signatures = [f"{first.name}: {ast.unparse(first.returns) if first.returns else ''}"] if is_property else [
-        signature(each, owner) for each in functions
-    ]
+    signatures = (
+        [f"{first.name}: {ast.unparse(first.returns) if first.returns else ''}"]
+        if is_property
+        else [signature(each, owner) for each in functions]
+    )
     anchor = f"python_{full}".replace(".", "_").lower()
     text = [f"## {title} {{#{anchor}}}\n", "```{.py}\n" + "\n".join(signatures) + "\n```\n"]
     every = [argument.arg for each in functions for argument in [*each.args.args, *each.args.kwonlyargs]]
@@ -170,7 +172,7 @@ def member(functions: "list[Function]", owner: str, names: "dict[str, Names]") -
 
 def counterparts(names: Names) -> str:
     parts = [f"{kind}: {name}" for kind, name in [("C++", names.cpp), ("libdispatch", names.libdispatch)] if name]
-    return f"<span class=\"counterpart\">{' · '.join(parts)}</span>\n" if parts else ""
+    return f'<span class="counterpart">{" · ".join(parts)}</span>\n' if parts else ""
 
 
 def overloads(body: "list[ast.stmt]") -> "list[list[Function]]":
@@ -209,17 +211,28 @@ def python_pages() -> "dict[str, str]":
     )
     table = [f"| [{name}](@ref {page}) | {prose(first)} |" for name, page, first in rows]
     below = [f"- @subpage {page}" for page in pages]
-    pages["python"] = "\n".join(
-        ["# Python reference {#python}\n", "| Class | |", "|---|---|", *table, "", *below, ""]
-    )
+    pages["python"] = "\n".join(["# Python reference {#python}\n", "| Class | |", "|---|---|", *table, "", *below, ""])
     return pages
 
 
 # ---- the C++ reference -------------------------------------------------------------------------------------------
 
 OBJECTS = [
-    "queue", "workloop", "group", "semaphore", "once", "timer", "signal_source", "read_source", "write_source",
-    "process_source", "source", "data", "io_channel", "time", "duration",
+    "queue",
+    "workloop",
+    "group",
+    "semaphore",
+    "once",
+    "timer",
+    "signal_source",
+    "read_source",
+    "write_source",
+    "process_source",
+    "source",
+    "data",
+    "io_channel",
+    "time",
+    "duration",
 ]
 
 

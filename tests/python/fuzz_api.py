@@ -11,10 +11,11 @@ import sys
 import time
 import warnings
 
-import cygcd
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as some
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
+
+import cygcd
 
 warnings.simplefilter("ignore", ResourceWarning)
 LIMIT = 5

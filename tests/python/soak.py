@@ -202,7 +202,7 @@ def main(seconds):
         try:
             while time.monotonic() < end:
                 choose.choice(kinds)(choose)
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             errors.append(error)
 
     first = None

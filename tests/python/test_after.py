@@ -6,9 +6,10 @@ import threading
 import time
 import weakref
 
-import cygcd
 import pytest
 from conftest import LIMIT
+
+import cygcd
 
 
 def test_after_runs_no_sooner_than_asked():

@@ -4,9 +4,10 @@
 import os
 import threading
 
-import cygcd
 import pytest
 from conftest import LIMIT, Alarm
+
+import cygcd
 
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 

@@ -6,9 +6,10 @@ import functools
 import threading
 import time
 
-import cygcd
 import pytest
 from conftest import LIMIT, eventually, run_script
+
+import cygcd
 
 MANY = 2_000
 

@@ -7,9 +7,10 @@ import os
 import sys
 import weakref
 
-import cygcd
 import pytest
 from conftest import eventually
+
+import cygcd
 
 
 def parts(*pieces):

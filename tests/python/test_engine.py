@@ -4,8 +4,9 @@
 import subprocess
 import sys
 
-import cygcd
 import pytest
+
+import cygcd
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere libdispatch is part of the system")

@@ -153,7 +153,10 @@ def test_every_example_is_checked_and_has_its_cpp_counterpart():
 def test_example_shows_its_point(name, tmp_path):
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", str(FOLDER / f"{name}.py")],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
     printed = done.stdout.splitlines()

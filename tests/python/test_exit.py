@@ -199,7 +199,11 @@ ENDINGS = {
     "os._exit": ("os._exit(4)", 4, ""),
     "os._exit in a callback": ("cygcd.Queue().run_async(lambda: os._exit(4))\ntime.sleep(5)", 4, ""),
     "sys.exit in a sync": ("cygcd.Queue().run_sync(lambda: sys.exit(5))", 5, ""),
-    "sys.exit after run_main": ("cygcd.Queue.main_queue().run_async(cygcd.stop_main)\ncygcd.run_main()\nsys.exit(6)", 6, ""),
+    "sys.exit after run_main": (
+        "cygcd.Queue.main_queue().run_async(cygcd.stop_main)\ncygcd.run_main()\nsys.exit(6)",
+        6,
+        "",
+    ),
     "os.abort": ("os.abort()", -signal.SIGABRT, ""),
     "a signal": ("os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(5)", -signal.SIGTERM, ""),
     "another program": ("os.execv(sys.executable, [sys.executable, '-c', 'raise SystemExit(7)'])", 7, ""),

@@ -8,9 +8,10 @@ import socket
 import threading
 import weakref
 
-import cygcd
 import pytest
 from conftest import LIMIT, eventually, start_and_cancel_twice
+
+import cygcd
 
 
 def first_run(source_type, fd, note, **options):

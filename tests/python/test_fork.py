@@ -6,9 +6,10 @@ import subprocess
 import sys
 import textwrap
 
-import cygcd
 import pytest
 from conftest import PRELUDE, run_case, run_script
+
+import cygcd
 
 NATIVE = cygcd._core._engine == "native"
 

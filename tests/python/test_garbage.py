@@ -33,7 +33,9 @@ def lost():
 
 
 # A channel is not started.
-AS_MADE_OR_STARTED = [(name, started) for started in (False, True) for name in MADE if not started or name != "IOChannel"]
+AS_MADE_OR_STARTED = [
+    (name, started) for started in (False, True) for name in MADE if not started or name != "IOChannel"
+]
 
 
 @pytest.mark.parametrize(("name", "started"), AS_MADE_OR_STARTED)

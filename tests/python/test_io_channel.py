@@ -6,9 +6,10 @@ import os
 import threading
 import weakref
 
-import cygcd
 import pytest
 from conftest import LIMIT, eventually
+
+import cygcd
 
 
 class Result:

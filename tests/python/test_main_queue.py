@@ -3,9 +3,10 @@
 
 import threading
 
-import cygcd
 import pytest
 from conftest import LIMIT, Alarm
+
+import cygcd
 
 
 def serve(*callables):

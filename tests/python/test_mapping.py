@@ -4,8 +4,9 @@
 import re
 from pathlib import Path
 
-import cygcd
 import pytest
+
+import cygcd
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADERS = sorted((ROOT / "include" / "gcd").rglob("*.hpp"))
@@ -156,8 +157,16 @@ def python_names():
 
 def test_the_headers_are_understood():
     names = header_names()
-    for name in ["gcd::queue", "gcd::queue::run_async", "gcd::queue_options::target", "gcd::qos::utility",
-                 "gcd::source::start", "gcd::read_async", "gcd::io_channel::unlimited", "gcd::once::operator()"]:
+    for name in [
+        "gcd::queue",
+        "gcd::queue::run_async",
+        "gcd::queue_options::target",
+        "gcd::qos::utility",
+        "gcd::source::start",
+        "gcd::read_async",
+        "gcd::io_channel::unlimited",
+        "gcd::once::operator()",
+    ]:
         assert name in names
     assert names["gcd::queue::run_sync"] == {"dispatch_sync_f"}
     assert not [name for name in names if name.endswith("_") or "detail" in name]

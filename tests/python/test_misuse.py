@@ -6,9 +6,10 @@ import pickle
 import threading
 import weakref
 
-import cygcd
 import pytest
 from conftest import LIMIT, run_script
+
+import cygcd
 
 # Those that an engine without events lacks; test_misuse_events.py has them.
 EVENTS = {"Data", "IOChannel", "ProcessSource", "ReadSource", "SignalSource", "Timer", "WriteSource"}
@@ -229,7 +230,7 @@ def test_nothing_is_kept_of_what_was_refused():
     ):
         with pytest.raises((ValueError, RuntimeError)):
             call()
-    del callable_, call
+    callable_ = call = None
     gc.collect()
     assert gone() is None
 

@@ -3,10 +3,11 @@
 
 import textwrap
 
-import cygcd
 import pytest
 import test_misuse_alone
 from conftest import run_case
+
+import cygcd
 
 COMMON = (
     test_misuse_alone.COMMON

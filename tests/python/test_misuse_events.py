@@ -4,10 +4,11 @@
 import gc
 import weakref
 
-import cygcd
 import pytest
 import test_misuse
 from conftest import run_script
+
+import cygcd
 
 CLASSES = sorted(test_misuse.EVENTS)
 
@@ -83,7 +84,7 @@ def test_nothing_is_kept_of_what_was_refused():
     ):
         with pytest.raises(ValueError):
             call()
-    del callable_, call
+    callable_ = call = None
     gc.collect()
     assert gone() is None
 

@@ -188,7 +188,8 @@ calls = [
 
 KINDS = {
     "Queue": "from random import choice\nimport itertools\nnumber = itertools.count()\n"
-    "make = lambda: cygcd.Queue(f'{next(number):09}', concurrent=choice([False, True]), inactive=choice([False, False, True]))" + QUEUE_CALLS,
+    "make = lambda: cygcd.Queue(f'{next(number):09}', concurrent=choice([False, True]), inactive=choice([False, False, True]))"
+    + QUEUE_CALLS,
     "Workloop": "from random import choice\nimport itertools\nnumber = itertools.count()\n"
     "make = lambda: cygcd.Workloop(f'{next(number):09}', inactive=choice([False, True]))"
     + QUEUE_CALLS

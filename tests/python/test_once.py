@@ -4,9 +4,10 @@
 import threading
 import weakref
 
-import cygcd
 import pytest
 from conftest import LIMIT, Alarm
+
+import cygcd
 
 
 def test_runs_one_callable_once():

@@ -4,9 +4,10 @@
 import contextlib
 import os
 
-import cygcd
 import pytest
 from conftest import LIMIT, run_script
+
+import cygcd
 
 NATIVE = cygcd._core._engine == "native"
 

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 
-import cygcd
 import pytest
 from conftest import LIMIT, start_and_cancel_twice
+
+import cygcd
 
 on_linux = sys.platform.startswith("linux")
 

@@ -8,9 +8,10 @@ import time
 import traceback
 import weakref
 
-import cygcd
 import pytest
 from conftest import LIMIT, Alarm, eventually
+
+import cygcd
 
 
 def drain(queue):

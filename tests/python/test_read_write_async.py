@@ -5,9 +5,10 @@ import errno
 import os
 import threading
 
-import cygcd
 import pytest
 from conftest import LIMIT
+
+import cygcd
 
 
 class Result:

@@ -44,7 +44,10 @@ def test_python_block_runs(code, tmp_path):
     script.write_text(code, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", str(script)],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -75,18 +78,20 @@ def cpp_program():
             # Only a real main may end without a return.
             code = re.sub(r"\}\s*\Z", "return 0;\n}", code.replace("int main()", "int block_main()"))
         else:
-            code = f"int block_main() {{\n#line {line} \"{document}\"\n{code}\nreturn 0;\n}}"
-        bodies.append(f"namespace block_{number} {{\n#line {line} \"{document}\"\n{code}\n}}")
+            code = f'int block_main() {{\n#line {line} "{document}"\n{code}\nreturn 0;\n}}'
+        bodies.append(f'namespace block_{number} {{\n#line {line} "{document}"\n{code}\n}}')
         calls.append(f"case {number}: return block_{number}::block_main();")
-    return "\n".join([
-        *dict.fromkeys(includes),
-        "#include <cstdlib>",
-        *bodies,
-        "int main(int, char** arguments) { switch (std::atoi(arguments[1])) {",
-        *calls,
-        "default: return 2; } }",
-        "",
-    ])
+    return "\n".join(
+        [
+            *dict.fromkeys(includes),
+            "#include <cstdlib>",
+            *bodies,
+            "int main(int, char** arguments) { switch (std::atoi(arguments[1])) {",
+            *calls,
+            "default: return 2; } }",
+            "",
+        ]
+    )
 
 
 def run(*command, **more):

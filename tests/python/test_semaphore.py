@@ -5,9 +5,10 @@ import threading
 import time
 import weakref
 
-import cygcd
 import pytest
 from conftest import LIMIT, Alarm
+
+import cygcd
 
 
 def test_units_are_taken_and_given():

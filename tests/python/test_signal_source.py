@@ -5,9 +5,10 @@ import os
 import signal
 import threading
 
-import cygcd
 import pytest
 from conftest import LIMIT, eventually, start_and_cancel_twice
+
+import cygcd
 
 linux_only = pytest.mark.skipif(not os.path.exists("/proc/self"), reason="set SIG_IGN first on macOS")
 

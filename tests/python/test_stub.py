@@ -5,9 +5,10 @@ import ast
 import inspect
 from pathlib import Path
 
-import cygcd
 import pytest
 from conftest import overloads, signature_of, signatures
+
+import cygcd
 
 STUB = Path(cygcd.__file__).with_name("_core.pyi")
 TREE = ast.parse(STUB.read_text(encoding="utf-8"))

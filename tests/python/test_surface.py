@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Every name of the package, with its parameters, their defaults and kinds, and the constants' values."""
 
-import cygcd
 import pytest
 from conftest import signatures
+
+import cygcd
 
 CONSTANTS = {
     "DISPATCH_TIME_NOW": 0,

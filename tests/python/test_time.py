@@ -3,8 +3,9 @@
 
 import time
 
-import cygcd
 import pytest
+
+import cygcd
 
 
 def test_times_are_ints_that_know_their_clock():

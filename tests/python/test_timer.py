@@ -7,9 +7,10 @@ import time
 import warnings
 import weakref
 
-import cygcd
 import pytest
 from conftest import LIMIT, eventually, start_and_cancel_twice
+
+import cygcd
 
 
 class Ticks:

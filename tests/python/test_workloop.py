@@ -3,9 +3,10 @@
 
 import threading
 
-import cygcd
 import pytest
 from conftest import LIMIT
+
+import cygcd
 
 
 def test_workloop_runs_items_in_order():
