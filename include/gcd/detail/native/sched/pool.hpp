@@ -193,7 +193,7 @@ struct GCD_VISIBLE pool {
     /// Has the system asked for membarriers (barriers_known): at once where that takes no time, else by the monitor.
     void prepare_barriers() noexcept;
 
-    // --- a worker's life, in pool.ipp -----------------------------------------------------------------------------
+    // --- the lives of workers, in pool.ipp, and of the monitor, in monitor.ipp ------------------------------------
 
     void run(worker& self);
     void monitor();
@@ -332,6 +332,7 @@ private:
 
 } // namespace gcd::inline GCD_ABI::detail::native
 
+#include <gcd/detail/native/sched/monitor.ipp>
 #include <gcd/detail/native/sched/pool.ipp>
 
 #endif
