@@ -235,9 +235,10 @@ calls = [
 import socket
 def make():
     one, two = socket.socketpair()
-    kept = [one, two]
+    kept, far = [one], two.detach()
     channel = cygcd.IOChannel(one.fileno(), cleanup_handler=lambda _: kept.clear())
-    cygcd.write_async(os.dup(two.fileno()), b"x" * 100, nothing)
+    # Its end lets reads end that ask for more, and with them channels that were dropped.
+    cygcd.write_async(far, b"x" * 100, lambda *_: os.close(far))
     return channel
 calls = [
     lambda c, o: c.read(10, nothing), lambda c, o: c.read(10, lambda *_: o.close()), lambda c, o: c.write(b"x", nothing),
