@@ -551,6 +551,63 @@ private:
     atomic<std::uint32_t> knocks_{0};
 };
 
+/// A scene with one serial lane, owned `Self::owners` times, whose items are numbers and are counted: each runs once,
+/// nothing beside anything else. `Self` says what the threads do. Whoever makes the token runs it.
+template <class Self, unsigned Threads, int Items, lane_fault Fault, bool Asymmetric = false>
+struct run_in_place : rl::test_suite<Self, Threads> {
+    using lane = model::lane<Self, Fault, Asymmetric>;
+
+    lane* onto;
+    plain<int> inside;
+    plain<int> runs[Items];
+    bool is_over = false;
+
+    void before() { onto = new lane{static_cast<Self&>(*this), Self::owners, true}; }
+    void after() {
+        require(is_over, "the lane has been freed");
+        for (auto& each : runs) require(each.get() == 1, "every item has run once");
+    }
+    void submit(int number) { onto->push(new lane_node{number}); }
+    void sync(bool may_give_up = false) {
+        onto->sync(true, may_give_up, [this] { inside.add(1); });
+    }
+    void sync_after(int number, bool may_give_up = false) {
+        onto->sync(true, may_give_up, [this, number] {
+            inside.add(1);
+            require(runs[number].get() == 1, "what the thread has submitted has run");
+        });
+    }
+
+    void run(lane* of, lane_node* node) {
+        inside.add(1);
+        runs[node->number.get()].add(1);
+        of->let_go();
+    }
+    void schedule(lane* ready) { ready->drain(); }
+    void ended() { is_over = true; }
+};
+
+/// The same with a last thread that runs what others make ready: tokens go from hand to hand.
+template <class Self, unsigned Threads, int Items, lane_fault Fault, bool Asymmetric = false>
+struct run_by_consumer : run_in_place<Self, Threads, Items, Fault, Asymmetric> {
+    using base = run_in_place<Self, Threads, Items, Fault, Asymmetric>;
+
+    mailbox<typename base::lane> ready;
+
+    void thread(unsigned self) {
+        if (self + 1 == Threads)
+            ready.serve();
+        else
+            static_cast<Self*>(this)->produce(self);
+    }
+
+    void schedule(typename base::lane* token) { ready.post(token); }
+    void ended() {
+        base::ended();
+        ready.close();
+    }
+};
+
 } // namespace model
 
 #endif

@@ -18,88 +18,47 @@ namespace {
 using model::lane_fault;
 
 /// A thread that submits and then syncs, one that syncs twice and lets go inside, one that suspends, resumes and syncs,
-/// one that may give up. Whoever makes the token runs it.
-template <lane_fault Fault, unsigned Threads> struct mixed : rl::test_suite<mixed<Fault, Threads>, Threads> {
-    using lane = model::lane<mixed, Fault, true>;
+/// one that may give up.
+template <lane_fault Fault, unsigned Threads> struct mixed
+    : model::run_in_place<mixed<Fault, Threads>, Threads, 1, Fault, true> {
+    static constexpr int owners = Threads + 1;
 
-    lane* onto;
-    model::plain<int> inside;
-    model::plain<int> runs;
-    bool is_over = false;
-
-    void before() { onto = new lane{*this, Threads + 1, true}; }
     void thread(unsigned self) {
         if (self == 0) {
-            onto->push(new model::lane_node{0});
-            onto->sync(true, false, [this] {
-                inside.add(1);
-                model::require(runs.get() == 1, "what the thread has submitted has run");
-            });
+            this->submit(0);
+            this->sync_after(0);
         } else if (self == 1) {
-            onto->sync(true, false, [this] { inside.add(1); });
-            onto->sync(true, false, [this] {
-                inside.add(1);
-                onto->let_go();
+            this->sync();
+            this->onto->sync(true, false, [this] {
+                this->inside.add(1);
+                this->onto->let_go();
             });
             return;
         } else if (self == 2) {
-            onto->suspend();
-            onto->unblock(lane::suspended);
-            onto->sync(true, false, [this] { inside.add(1); });
+            this->onto->suspend();
+            this->onto->unblock(mixed::lane::suspended);
+            this->sync();
         } else {
-            onto->sync(true, true, [this] { inside.add(1); });
+            this->sync(true);
         }
-        onto->let_go();
+        this->onto->let_go();
     }
-    void after() {
-        model::require(is_over, "the lane has been freed");
-        model::require(runs.get() == 1, "the item has run once");
-    }
-
-    void run(lane* of, model::lane_node*) {
-        inside.add(1);
-        runs.add(1);
-        of->let_go();
-    }
-    void schedule(lane* ready) { ready->drain(); }
-    void ended() { is_over = true; }
 };
 
 /// Two threads that sync, submit, one of them maybe inside of its sync, and sync again; and one that only consumes.
-template <lane_fault Fault> struct served : rl::test_suite<served<Fault>, 3> {
-    using lane = model::lane<served, Fault, true>;
+template <lane_fault Fault> struct served : model::run_by_consumer<served<Fault>, 3, 2, Fault, true> {
+    static constexpr int owners = 4;
 
-    lane* onto;
-    model::mailbox<lane> ready;
-    model::plain<int> inside;
-    model::plain<int> runs[2];
-
-    void before() { onto = new lane{*this, 4, true}; }
-    void thread(unsigned self) {
-        if (self == 2) return ready.serve();
+    void produce(unsigned self) {
         const bool from_inside = self == 0 && rl::rand(2) == 0;
-        onto->sync(true, false, [this, from_inside] {
-            inside.add(1);
-            if (from_inside) onto->push(new model::lane_node{0});
+        this->onto->sync(true, false, [this, from_inside] {
+            this->inside.add(1);
+            if (from_inside) this->submit(0);
         });
-        if (!from_inside) onto->push(new model::lane_node{static_cast<int>(self)});
-        onto->sync(true, false, [this, self] {
-            inside.add(1);
-            model::require(runs[self].get() == 1, "what the thread has submitted has run");
-        });
-        onto->let_go();
+        if (!from_inside) this->submit(static_cast<int>(self));
+        this->sync_after(static_cast<int>(self));
+        this->onto->let_go();
     }
-    void after() {
-        for (auto& each : runs) model::require(each.get() == 1, "every item has run once");
-    }
-
-    void run(lane* of, model::lane_node* node) {
-        inside.add(1);
-        runs[node->number.get()].add(1);
-        of->let_go();
-    }
-    void schedule(lane* token) { ready.post(token); }
-    void ended() { ready.close(); }
 };
 
 /// Barriers and readers on a concurrent lane, as syncs, and a reader that is an item.

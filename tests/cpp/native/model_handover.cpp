@@ -18,80 +18,35 @@ namespace {
 
 using model::lane_fault;
 
-/// A thread that submits and then syncs, one that syncs and may give up, one that suspends and resumes. Whoever makes
-/// the token runs it.
+/// A thread that submits and then syncs, one that syncs and may give up, one that suspends and resumes.
 template <lane_fault Fault, bool GivesUp, unsigned Threads> struct syncs
-    : rl::test_suite<syncs<Fault, GivesUp, Threads>, Threads> {
-    using lane = model::lane<syncs, Fault>;
+    : model::run_in_place<syncs<Fault, GivesUp, Threads>, Threads, 1, Fault> {
+    static constexpr int owners = Threads + 1;
 
-    lane* onto;
-    model::plain<int> inside;
-    model::plain<int> runs;
-    bool is_over = false;
-
-    void before() { onto = new lane{*this, Threads + 1, true}; }
     void thread(unsigned self) {
         if (self == 0) {
-            onto->push(new model::lane_node{0});
-            onto->sync(true, false, [this] {
-                inside.add(1);
-                model::require(runs.get() == 1, "what the thread has submitted has run");
-            });
-        } else if (self == 1) {
-            onto->sync(true, GivesUp, [this] { inside.add(1); });
+            this->submit(0);
+            this->sync_after(0);
         } else if (self == 2) {
-            onto->suspend();
-            onto->unblock(lane::suspended);
+            this->onto->suspend();
+            this->onto->unblock(syncs::lane::suspended);
         } else {
-            onto->sync(true, false, [this] { inside.add(1); });
+            this->sync(GivesUp && self == 1);
         }
-        onto->let_go();
+        this->onto->let_go();
     }
-    void after() {
-        model::require(is_over, "the lane has been freed");
-        model::require(runs.get() == 1, "the item has run once");
-    }
-
-    void run(lane* of, model::lane_node*) {
-        inside.add(1);
-        runs.add(1);
-        of->let_go();
-    }
-    void schedule(lane* ready) { ready->drain(); }
-    void ended() { is_over = true; }
 };
 
 /// Two threads that submit and sync, and one that only consumes.
 template <lane_fault Fault, bool GivesUp> struct syncs_and_worker
-    : rl::test_suite<syncs_and_worker<Fault, GivesUp>, 3> {
-    using lane = model::lane<syncs_and_worker, Fault>;
+    : model::run_by_consumer<syncs_and_worker<Fault, GivesUp>, 3, 2, Fault> {
+    static constexpr int owners = 4;
 
-    lane* onto;
-    model::mailbox<lane> ready;
-    model::plain<int> inside;
-    model::plain<int> runs[2];
-
-    void before() { onto = new lane{*this, 4, true}; }
-    void thread(unsigned self) {
-        if (self == 2) return ready.serve();
-        onto->push(new model::lane_node{static_cast<int>(self)});
-        onto->sync(true, GivesUp, [this, self] {
-            inside.add(1);
-            model::require(runs[self].get() == 1, "what the thread has submitted has run");
-        });
-        onto->let_go();
+    void produce(unsigned self) {
+        this->submit(static_cast<int>(self));
+        this->sync_after(static_cast<int>(self), GivesUp);
+        this->onto->let_go();
     }
-    void after() {
-        for (auto& each : runs) model::require(each.get() == 1, "every item has run once");
-    }
-
-    void run(lane* of, model::lane_node* node) {
-        inside.add(1);
-        runs[node->number.get()].add(1);
-        of->let_go();
-    }
-    void schedule(lane* token) { ready.post(token); }
-    void ended() { ready.close(); }
 };
 
 } // namespace

@@ -16,67 +16,28 @@ namespace {
 
 using model::lane_fault;
 
-/// Two threads submit two items each, a third one and gives up an ownership of its own. Whoever makes the token runs
-/// it.
-template <lane_fault Fault> struct producers : rl::test_suite<producers<Fault>, 3> {
-    using lane = model::lane<producers, Fault>;
-    static constexpr int items = 5;
+/// Two threads submit two items each, a third one and gives up an ownership of its own.
+template <lane_fault Fault> struct producers : model::run_in_place<producers<Fault>, 3, 5, Fault> {
+    static constexpr int owners = 6;
 
-    lane* onto;
-    model::plain<int> inside;
-    model::plain<int> runs[items];
-    bool is_over = false;
-
-    void before() { onto = new lane{*this, items + 1, true}; }
     void thread(unsigned self) {
         if (self == 2) {
-            onto->push(new model::lane_node{4});
-            onto->let_go();
+            this->submit(4);
+            this->onto->let_go();
             return;
         }
-        for (int i = 0; i < 2; ++i) onto->push(new model::lane_node{static_cast<int>(self) * 2 + i});
+        for (int i = 0; i < 2; ++i) this->submit(static_cast<int>(self) * 2 + i);
     }
-    void after() {
-        model::require(is_over, "the lane has been freed");
-        for (auto& each : runs) model::require(each.get() == 1, "every item has run once");
-    }
-
-    void run(lane* of, model::lane_node* node) {
-        inside.add(1);
-        runs[node->number.get()].add(1);
-        of->let_go();
-    }
-    void schedule(lane* ready) { ready->drain(); }
-    void ended() { is_over = true; }
 };
 
-/// The same with a thread that only consumes: tokens go from hand to hand.
+/// The same with a thread that only consumes.
 template <lane_fault Fault, int Each> struct producers_and_worker
-    : rl::test_suite<producers_and_worker<Fault, Each>, 3> {
-    using lane = model::lane<producers_and_worker, Fault>;
-    static constexpr int items = 2 * Each;
+    : model::run_by_consumer<producers_and_worker<Fault, Each>, 3, 2 * Each, Fault> {
+    static constexpr int owners = 2 * Each;
 
-    lane* onto;
-    model::mailbox<lane> ready;
-    model::plain<int> inside;
-    model::plain<int> runs[items];
-
-    void before() { onto = new lane{*this, items, true}; }
-    void thread(unsigned self) {
-        if (self == 2) return ready.serve();
-        for (int i = 0; i < Each; ++i) onto->push(new model::lane_node{static_cast<int>(self) * Each + i});
+    void produce(unsigned self) {
+        for (int i = 0; i < Each; ++i) this->submit(static_cast<int>(self) * Each + i);
     }
-    void after() {
-        for (auto& each : runs) model::require(each.get() == 1, "every item has run once");
-    }
-
-    void run(lane* of, model::lane_node* node) {
-        inside.add(1);
-        runs[node->number.get()].add(1);
-        of->let_go();
-    }
-    void schedule(lane* token) { ready.post(token); }
-    void ended() { ready.close(); }
 };
 
 } // namespace
