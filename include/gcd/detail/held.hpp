@@ -13,7 +13,6 @@
 #include <gcd/error.hpp>
 
 #include <stdexcept>
-#include <string>
 
 #if GCD_OS_APPLE
 #include <pthread.h>

@@ -255,7 +255,9 @@ GCD_HIDDEN inline void store_specific(queue_object* queue, const void* key, std:
     queue_attachments& attached = queue->attachments();
     queue_specific* found = attached.find(key);
     if (found == nullptr) {
-        if (value) attached.specifics.push_back({key, std::move(value)});
+        if (value == nullptr) return;
+        attached.specifics.push_back({key, nullptr});
+        attached.specifics.back().value.swap(value);
         return;
     }
     found->value.swap(value);

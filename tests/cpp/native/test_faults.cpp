@@ -427,6 +427,27 @@ TEST_CASE("who waits for items that found no thread asks for one", "[fault]") {
         group.notify(gcd::queue::main_queue(), [] { gcd::stop_main(); });
         return gcd::run_main(), true;
     }));
+    // As many as may run are blocked, and who would find that out is the monitor.
+    CHECK(holds_in_child([] {
+        gcd::set_max_threads(1);
+        auto began = std::make_shared<std::atomic<bool>>(false);
+        auto may_end = std::make_shared<std::atomic<bool>>(false);
+        auto was_told = std::make_shared<std::atomic<bool>>(false);
+        const gcd::group group;
+        const gcd::queue blocked;
+        const gcd::queue other;
+        group.run_async(blocked, [=] {
+            *began = true;
+            *was_told = await([&] { return may_end->load(); });
+        });
+        if (!await([&] { return began->load(); })) return false;
+        {
+            const fault fails{"pthread_create", EAGAIN, 1, never};
+            group.run_async(other, [=] { *may_end = true; });
+        }
+        group.wait();
+        return was_told->load();
+    }));
 }
 
 TEST_CASE("without memory for nodes of its own the engine uses the heap", "[fault]") {

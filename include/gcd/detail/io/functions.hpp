@@ -20,7 +20,6 @@
 #include <memory>
 #include <mutex>
 #include <stdexcept>
-#include <string>
 #include <utility>
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {

@@ -266,6 +266,7 @@ GCD_HIDDEN inline void take_unused_targets(lane* of, std::vector<queue_object*>&
     if constexpr (has_asymmetric_sync) close(of);
     if (of->walkers.load(std::memory_order_seq_cst) != 0 || (of->state.load(std::memory_order_seq_cst) & in_use) != 0)
         return;
+    into.reserve(into.size() + of->retired.size());
     for (queue_object* unused : of->retired) into.push_back(unused);
     of->retired.clear();
 }

@@ -110,8 +110,10 @@ inline bool pool::start_thread() noexcept {
 inline void pool::start_monitor() noexcept {
     if (monitor_started) return;
     monitor_started = pool_threads::start(&pool_threads::watch, this) == 0;
-    if (!monitor_started) monitor_armed.store(0, std::memory_order_seq_cst);
-    if (!monitor_started) threads_missing.store(true, std::memory_order_seq_cst);
+    if (monitor_started) return;
+    monitor_armed.store(0, std::memory_order_seq_cst);
+    start_wanted.store(true, std::memory_order_seq_cst);
+    threads_missing.store(true, std::memory_order_seq_cst);
 }
 
 inline bool pool::ask_again() noexcept {
@@ -192,6 +194,7 @@ inline void pool::monitor() {
             if (barriers_known.load(std::memory_order_seq_cst) == barrier_support::wanted) register_barriers();
         if (!has_work()) {
             surplus.store(0, std::memory_order_relaxed);
+            start_wanted.store(false, std::memory_order_seq_cst);
             monitor_armed.store(0, std::memory_order_seq_cst);
             if (has_work() || has_errand()) monitor_armed.store(1, std::memory_order_seq_cst);
             continue;

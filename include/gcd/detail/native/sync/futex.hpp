@@ -113,7 +113,7 @@ private:
     std::atomic<std::uint32_t> word_{0};
 };
 
-/// The system has given neither a thread for work that waits for one, nor the monitor that would ask again. Set after
+/// The system has given no thread for the monitor, which asks again where others are missing. Set after
 /// what is wanted is marked, cleared before that is looked at (both seq_cst). Read relaxed: a wait looks once a slice.
 GCD_VISIBLE inline constinit std::atomic<bool> threads_missing{false};
 
