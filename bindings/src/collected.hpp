@@ -148,11 +148,12 @@ private:
 /// is called in the middle of a collection.
 template <class Class> const Class* find_held(PyObject* self) noexcept {
     auto* instance = reinterpret_cast<py::detail::instance*>(self);
-    // Not simple: a class that also derives from one of another pybind11 module.
-    const py::detail::type_info* type = instance->simple_layout ? nullptr : py::detail::get_type_info(typeid(Class));
-    const py::detail::value_and_holder held = instance->get_value_and_holder(type, false);
-    if (held.inst == nullptr || !held.holder_constructed()) return nullptr;
-    return static_cast<const Class*>(held.value_ptr());
+    // More than one: of a class that also derives from one of another pybind11 module, or from both Workloop and Queue.
+    PyTypeObject* wanted = instance->simple_layout ? nullptr : py::detail::get_type_info(typeid(Class))->type;
+    for (py::detail::value_and_holder& held : py::detail::values_and_holders(instance))
+        if (held.holder_constructed() && (wanted == nullptr || PyType_IsSubtype(held.type->type, wanted) != 0))
+            return static_cast<const Class*>(held.value_ptr());
+    return nullptr;
 }
 
 /// As apart(), and has the collector look into objects of the class: `Show::show(const Class&, visitproc, void*)` visits

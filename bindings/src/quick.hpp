@@ -18,7 +18,7 @@
 namespace binding {
 
 /// The C++ object of a `self` that is an instance of T's Python type, or null if it can't be had in the short way.
-/// T is what pybind11 holds, or its first base. Not simple: a class that also derives from one of another module.
+/// T is what pybind11 holds, or its first base; not where it holds several.
 template <class T> T* quick_self(PyObject* self) noexcept {
     const auto* held = reinterpret_cast<const py::detail::instance*>(self);
     return held->simple_layout ? static_cast<T*>(held->simple_value_holder[0]) : nullptr;

@@ -270,6 +270,21 @@ assert eventually(lost)
     )
 
 
+def test_cycle_through_the_context_of_a_queue_of_several_classes_is_collected():
+    run_case(
+        CYCLE
+        + """
+class Both(cygcd.Workloop, cygcd.Queue):
+    def __init__(self):
+        super().__init__()
+        self.mark = Mark()
+        self.set_context(self)
+gone = weakref.ref(Both().mark)
+assert eventually(lost)
+"""
+    )
+
+
 def test_handlers_that_run_while_their_cycle_is_collected_do_no_harm():
     run_case(
         CYCLE
