@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// Model check of a group's word: group_count_down, submit_notifications, group_notify, group_wait and release of
-/// group.hpp.
+/// Model check of a group's word: group_count_down, settle, group_notify, group_wait and release of group.hpp.
 ///
-/// Checked: who finds zero finds the notifications submitted, each once; whoever waits is woken, also if the group is
-/// entered again at once; the group is freed once, by whoever is the last, and not touched afterwards.
+/// Checked: who finds zero finds the notifications submitted, each once, and they find what the items did; whoever waits
+/// is woken, also if the group is entered again at once; the group is freed once, by whoever is the last, and not touched
+/// afterwards.
 ///
 /// Controls: the count lowered by a plain fetch_sub; notifications marked without another look at the count; a leaver
-/// that looks for `kept` after its subtraction; a zero that isn't counted for those who sleep.
+/// that settles by two looks, or that looks for `kept` after its subtraction; a notification that finds zero by a look
+/// that acquires nothing; a zero that isn't counted for those who sleep.
 
 #include "model.hpp"
 
 namespace {
 
-enum class group_fault { none, plain_subtraction, notify_blindly, kept_by_load, zero_uncounted };
+enum class group_fault {
+    none,
+    plain_subtraction,
+    notify_blindly,
+    settle_by_two_looks,
+    notify_relaxed,
+    kept_by_load,
+    zero_uncounted
+};
 
 template <group_fault Fault> struct group : model::allocated {
     enum : std::uint64_t {
@@ -34,6 +43,8 @@ template <group_fault Fault> struct group : model::allocated {
     model::lock lock;
     notification* notifications[2] = {};
     model::plain<int> pending{0};
+    /// What each of the first two threads has done before it leaves.
+    model::plain<int> work[2];
 
     group(std::uint64_t items, int owners) : state{kept | items}, handles{owners} {}
 
@@ -55,7 +66,22 @@ template <group_fault Fault> struct group : model::allocated {
         for (int i = 0; i < count; ++i) due[i] = notifications[i];
         pending.set(0);
         state.fetch_and(~std::uint64_t{notified}, order::relaxed);
-        for (int i = 0; i < count; ++i) due[i]->add(1);
+        for (int i = 0; i < count; ++i) {
+            due[i]->add(1);
+            for (auto& each : work) model::require(each.get() == 1, "a notification finds what the items did");
+        }
+    }
+    std::uint64_t settle(std::uint64_t by) {
+        const model::guard hold{lock};
+        const std::uint64_t seen = state.load(order::relaxed);
+        if ((seen & count_mask) != by)
+            return Fault == group_fault::settle_by_two_looks ? state.load(order::relaxed) : seen;
+        submit_notifications();
+        return state.load(order::relaxed);
+    }
+    void work_and_leave(unsigned self) {
+        work[self].set(1);
+        count_down(1);
     }
     void enter() { state.fetch_add(one, order::relaxed); }
     void count_down(std::uint64_t by) {
@@ -70,11 +96,7 @@ template <group_fault Fault> struct group : model::allocated {
             }
         } else {
             do {
-                while ((seen & count_mask) == by && (seen & notified) != 0) {
-                    const model::guard hold{lock};
-                    if ((state.load(order::relaxed) & count_mask) == by) submit_notifications();
-                    seen = state.load(order::relaxed);
-                }
+                if ((seen & notified) != 0) seen = settle(by);
                 next = seen - by;
                 if ((next & (count_mask | waited)) == waited) {
                     next = (next & ~(waited | zeros_mask)) | ((next + one_zero) & zeros_mask);
@@ -92,7 +114,8 @@ template <group_fault Fault> struct group : model::allocated {
         const model::guard hold{lock};
         notifications[pending.get()] = item;
         pending.add(1);
-        std::uint64_t seen = state.load(order::relaxed);
+        constexpr order looks = Fault == group_fault::notify_relaxed ? order::relaxed : order::acquire;
+        std::uint64_t seen = state.load(looks);
         if constexpr (Fault == group_fault::notify_blindly) {
             if ((seen & count_mask) != 0) {
                 state.fetch_or(notified, order::acq_rel);
@@ -100,7 +123,7 @@ template <group_fault Fault> struct group : model::allocated {
             }
         }
         while ((seen & count_mask) != 0)
-            if (state.compare_exchange_weak(seen, seen | notified, order::acq_rel, order::relaxed)) return;
+            if (state.compare_exchange_weak(seen, seen | notified, order::acq_rel, looks)) return;
         submit_notifications();
     }
     void wait() {
@@ -128,7 +151,7 @@ template <group_fault Fault> struct ending : rl::test_suite<ending<Fault>, 4> {
 
     void before() { of = new group_type{2, 2}; }
     void thread(unsigned self) {
-        if (self < 2) return of->count_down(1);
+        if (self < 2) return of->work_and_leave(self);
         if (self == 2) of->notify(&submitted);
         of->wait();
         if (self == 2) model::require(submitted.get() == 1, "who finds zero finds the notification submitted");
@@ -145,7 +168,7 @@ template <group_fault Fault> struct notifying : rl::test_suite<notifying<Fault>,
 
     void before() { of = new group_type{2, 2}; }
     void thread(unsigned self) {
-        if (self < 2) return of->count_down(1);
+        if (self < 2) return of->work_and_leave(self);
         of->notify(&submitted[self - 2]);
         of->release();
     }
@@ -188,6 +211,8 @@ int main() {
     all.catches<ending<group_fault::plain_subtraction>>("lowered by a plain fetch_sub", 200'000);
     all.catches<notifying<group_fault::plain_subtraction>>("the same, with two notifications", 200'000);
     all.catches<notifying<group_fault::notify_blindly>>("notifications marked without another look", 200'000);
+    all.catches<notifying<group_fault::settle_by_two_looks>>("settling by two looks", 300'000);
+    all.catches<notifying<group_fault::notify_relaxed>>("a notification at zero that acquires nothing", 300'000);
     all.catches<ending<group_fault::kept_by_load>>("kept looked for after the subtraction", 200'000);
     all.catches<entering_again<group_fault::zero_uncounted>>("a zero that isn't counted", 200'000);
     return all.result();

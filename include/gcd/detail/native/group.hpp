@@ -108,8 +108,11 @@ GCD_HIDDEN inline void submit_notifications(const std::vector<work*>& due) {
 /// afterwards, in which there are none or others are entered: nobody else can take the count to zero meanwhile.
 [[gnu::noinline]] GCD_HIDDEN inline std::uint64_t settle(group_object* group, std::uint64_t by) {
     const std::lock_guard hold{group->lock};
-    if ((group->state.load(std::memory_order_relaxed) & group_object::count_mask) == by)
-        submit_notifications(take_notifications(group));
+    // One look only: a second one might find the caller's part alone, with the notifications still there. What the
+    // others did is ordered by the lock, which was held when `notified` was set, and by all who have left since.
+    const std::uint64_t seen = group->state.load(std::memory_order_relaxed);
+    if ((seen & group_object::count_mask) != by) return seen;
+    submit_notifications(take_notifications(group));
     return group->state.load(std::memory_order_relaxed);
 }
 
@@ -184,10 +187,10 @@ GCD_HIDDEN inline void group_notify(group_object* group, queue_object* queue, wo
         throw;
     }
     keep(queue);
-    std::uint64_t seen = group->state.load(std::memory_order_relaxed);
+    std::uint64_t seen = group->state.load(std::memory_order_acquire);
     while ((seen & group_object::count_mask) != 0)
         if (group->state.compare_exchange_weak(seen, seen | group_object::notified, std::memory_order_acq_rel,
-                                               std::memory_order_relaxed))
+                                               std::memory_order_acquire))
             return;
     const std::vector<work*> due = take_notifications(group);
     // Without the lock: one of them may have the group's last handle.
