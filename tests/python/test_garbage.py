@@ -276,7 +276,7 @@ def test_cycle_through_the_context_of_a_queue_of_several_classes_is_collected():
         + """
 class Both(cygcd.Workloop, cygcd.Queue):
     def __init__(self):
-        super().__init__()
+        super().__init__("both")
         self.mark = Mark()
         self.set_context(self)
 gone = weakref.ref(Both().mark)
