@@ -432,3 +432,17 @@ TEST_CASE("a wait without a limit inside an item of the group is refused", "[gro
     CHECK(refused == 7);
     group.wait();
 }
+
+TEST_CASE("the finalizer of a notification's queue may use the group", "[group]") {
+    for (int round = 0; round < 200; ++round) {
+        const auto group = std::make_shared<gcd::group>();
+        const auto told = std::make_shared<event>();
+        {
+            const gcd::queue last;
+            last.set_context(nullptr, [=] { group->notify(gcd::queue::global_queue(), [=] { told->set(); }); });
+            group->run_async(gcd::queue::global_queue(), [] {});
+            group->notify(last, [] {});
+        }
+        REQUIRE(told->wait());
+    }
+}

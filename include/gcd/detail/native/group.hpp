@@ -24,6 +24,16 @@
 
 namespace gcd::inline GCD_ABI::detail {
 
+namespace native {
+
+/// Work that waits for a group's zero, and its queue, which is kept for it.
+struct notification {
+    work* item;
+    queue_object* queue;
+};
+
+} // namespace native
+
 struct GCD_VISIBLE group_object : object {
     /// Fields of `state`: the count in the lower half, the rest in the upper one.
     enum : std::uint64_t {
@@ -45,8 +55,8 @@ struct GCD_VISIBLE group_object : object {
     /// once.
     std::atomic<std::uint64_t> state{kept};
     native::futex_lock lock;
-    /// Work that waits for zero; each holds its queue. Guarded by `lock`.
-    std::vector<work*> notifications;
+    /// Guarded by `lock`.
+    std::vector<native::notification> notifications;
 
     group_object() : object{object_kind::group} {}
 
@@ -69,9 +79,9 @@ GCD_HIDDEN inline group_object* group_create() {
 GCD_HIDDEN inline void retain(group_object* group) noexcept { group->handles.fetch_add(1, std::memory_order_relaxed); }
 
 GCD_HIDDEN inline void destroy(group_object* ended) noexcept {
-    for (work* item : ended->notifications) {
-        let_go(item->queue);
-        drop(item);
+    for (const notification& each : ended->notifications) {
+        let_go(each.queue);
+        drop(each.item);
     }
     delete ended;
 }
@@ -89,31 +99,36 @@ GCD_HIDDEN inline void release(group_object* group) noexcept {
 }
 
 /// With the lock: what has been waiting for zero.
-GCD_HIDDEN inline std::vector<work*> take_notifications(group_object* group) noexcept {
-    std::vector<work*> due;
+GCD_HIDDEN inline std::vector<notification> take_notifications(group_object* group) noexcept {
+    std::vector<notification> due;
     due.swap(group->notifications);
     group->state.fetch_and(~std::uint64_t{group_object::notified}, std::memory_order_relaxed);
     return due;
 }
 
-GCD_HIDDEN inline void submit_notifications(const std::vector<work*>& due) {
-    for (work* item : due) {
-        queue_object* queue = item->queue;
-        submit(item);
-        let_go(queue);
-    }
+GCD_HIDDEN inline void submit_notifications(const std::vector<notification>& due) {
+    for (const notification& each : due) submit(each.item);
+}
+
+/// Without the lock: a queue may end, and with it what its user has given it.
+GCD_HIDDEN inline void let_go_of_queues(const std::vector<notification>& due) {
+    for (const notification& each : due) let_go(each.queue);
 }
 
 /// Submits the notifications if taking `by` away, which is the caller's, would leave nothing. Gives the state
 /// afterwards, in which there are none or others are entered: nobody else can take the count to zero meanwhile.
 [[gnu::noinline]] GCD_HIDDEN inline std::uint64_t settle(group_object* group, std::uint64_t by) {
-    const std::lock_guard hold{group->lock};
+    std::unique_lock hold{group->lock};
     // One look only: a second one might find the caller's part alone, with the notifications still there. What the
     // others did is ordered by the lock, which was held when `notified` was set, and by all who have left since.
-    const std::uint64_t seen = group->state.load(std::memory_order_relaxed);
+    std::uint64_t seen = group->state.load(std::memory_order_relaxed);
     if ((seen & group_object::count_mask) != by) return seen;
-    submit_notifications(take_notifications(group));
-    return group->state.load(std::memory_order_relaxed);
+    const std::vector<notification> due = take_notifications(group);
+    submit_notifications(due);
+    seen = group->state.load(std::memory_order_relaxed);
+    hold.unlock();
+    let_go_of_queues(due);
+    return seen;
 }
 
 /// The state with `less` taken from it. At zero those who wait are let go.
@@ -180,7 +195,7 @@ GCD_HIDDEN inline void group_notify(group_object* group, queue_object* queue, wo
     static_cast<void>(checked_or_drop(group, "gcd::group::notify", item));
     std::unique_lock hold{group->lock};
     try {
-        group->notifications.push_back(item);
+        group->notifications.push_back({item, queue});
     } catch (...) {
         hold.unlock();
         drop(item);
@@ -192,10 +207,11 @@ GCD_HIDDEN inline void group_notify(group_object* group, queue_object* queue, wo
         if (group->state.compare_exchange_weak(seen, seen | group_object::notified, std::memory_order_acq_rel,
                                                std::memory_order_acquire))
             return;
-    const std::vector<work*> due = take_notifications(group);
+    const std::vector<notification> due = take_notifications(group);
     // Without the lock: one of them may have the group's last handle.
     hold.unlock();
     submit_notifications(due);
+    let_go_of_queues(due);
 }
 
 GCD_HIDDEN inline bool group_wait(group_object* group, std::uint64_t limit) {
