@@ -103,8 +103,13 @@ GCD_HIDDEN inline bool stand_in_line(semaphore_object* semaphore, const deadline
     };
     bool staying = false;
     while (!has_unit()) {
-        end.sleep(here.word, semaphore_waiter::waiting, ask != nullptr && !staying);
-        if (has_unit() || staying) continue;
+        // A unit that is meant for this thread comes, however late it is.
+        if (staying) {
+            deadline{time_forever}.sleep(here.word, semaphore_waiter::waiting, false);
+            continue;
+        }
+        end.sleep(here.word, semaphore_waiter::waiting, ask != nullptr);
+        if (has_unit()) continue;
         const bool passed = end.has_passed();
         const bool given_up = !passed && ask != nullptr && ask->asked(ask);
         if (!passed && !given_up) continue;

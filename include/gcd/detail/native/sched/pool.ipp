@@ -182,7 +182,12 @@ inline bool pool::begin_search() noexcept {
 /// With an item in hand.
 inline void pool::end_search() noexcept {
     const std::uint64_t before = status.fetch_sub(one_searching, std::memory_order_seq_cst);
-    if (searching(before) == 1 && has_work_to_take()) notify();
+    if (searching(before) != 1) return;
+    // Who filled a slot meanwhile has relied on this one; mostly its owner will look into it.
+    if (has_work_to_take())
+        notify();
+    else if (has_full_slot())
+        arm_monitor();
 }
 
 inline work* pool::search(worker& self) noexcept {
@@ -254,9 +259,13 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
     {
         const std::lock_guard hold{lock};
         const std::uint64_t seen = status.load(std::memory_order_seq_cst);
-        if (!beyond_limit && (searching(seen) != 0 || running(seen) >= width())) return;
+        if (!beyond_limit && searching(seen) != 0) return;
         woken = first_parked;
-        if (woken == nullptr) {
+        if (!beyond_limit && running(seen) >= width()) {
+            // More run than when the caller looked, and they may all be about to block.
+            woken = nullptr;
+            failed = true;
+        } else if (woken == nullptr) {
             failed = threads < most_threads && (nicer_than_here() < 0 || !start_thread());
             if (failed) start_wanted.store(true, std::memory_order_seq_cst);
         } else {
@@ -265,7 +274,8 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
             status.fetch_add(one_running + one_searching - one_parked, std::memory_order_seq_cst);
         }
     }
-    // No thread can be had now, or not from here: the monitor asks again, and for those who have relied on this one.
+    // None may run now, or can be had, or not from here: the monitor sees to it, and for those who have relied on this
+    // one.
     if (failed) arm_monitor();
     if (woken == nullptr) return;
     woken->wake.store(1, std::memory_order_release);
