@@ -26,7 +26,10 @@ struct pool_threads {
         ::pthread_setname_np(::pthread_self(), name_of(*self->owner));
         if (self->nicer_by != 0) static_cast<void>(::nice(self->nicer_by));
         thread_state* state = this_thread();
-        if (state == nullptr) return nullptr;
+        if (state == nullptr) {
+            self->owner->lose_thread(*self);
+            return nullptr;
+        }
         state->as_worker = self;
         ::pthread_getcpuclockid(::pthread_self(), &self->cpu_clock);
         self->thread.store(static_cast<pid_t>(::syscall(SYS_gettid)), std::memory_order_release);
@@ -97,10 +100,25 @@ inline bool pool::start_thread() noexcept {
     ++threads;
     status.fetch_add(one_running + one_searching, std::memory_order_seq_cst);
     if (pool_threads::start(&pool_threads::work, free) == 0) return true;
+    give_up_thread(*free);
+    return false;
+}
+
+/// Under the lock: one that has been counted won't run.
+inline void pool::give_up_thread(worker& of) noexcept {
     status.fetch_sub(one_running + one_searching, std::memory_order_seq_cst);
     --threads;
-    free->thread.store(0, std::memory_order_relaxed);
-    return false;
+    of.thread.store(0, std::memory_order_release);
+}
+
+/// On a thread that has no memory for its state.
+inline void pool::lose_thread(worker& of) noexcept {
+    {
+        const std::lock_guard hold{lock};
+        give_up_thread(of);
+        start_wanted.store(true, std::memory_order_seq_cst);
+    }
+    arm_monitor();
 }
 
 // --- the monitor --------------------------------------------------------------------------------------------------

@@ -284,6 +284,8 @@ private:
     void wake_monitor() noexcept;
     void wake_one(bool beyond_limit) noexcept;
     bool start_thread() noexcept;
+    void give_up_thread(worker& of) noexcept;
+    void lose_thread(worker& of) noexcept;
     void start_monitor() noexcept;
     [[nodiscard]] bool has_errand() const noexcept;
     worker* free_worker() noexcept;
