@@ -16,20 +16,23 @@
 
 namespace binding {
 
-/// Calls handler(done, data, error). The data are `bytes`, never None: what `make` gives, null with an exception set.
+/// Calls with the `bytes` that `make` gives, null with an exception set; `arguments` makes a tuple of them and the rest.
+template <class Make, class MakeArguments>
+void call_with_bytes(PyObject* callable, Make&& make, MakeArguments&& arguments) {
+    PyObject* bytes = make();
+    call_reporting(callable, [&]() -> PyObject* { return bytes != nullptr ? arguments(bytes) : nullptr; });
+    if (bytes != nullptr) spare_bytes::put_away(bytes);
+}
+
+/// Calls handler(done, data, error).
 template <class Make> void call_io_handler(PyObject* callable, bool done, Make&& make, int error) {
-    call_reporting(callable, [&]() -> PyObject* {
-        PyObject* bytes = make();
-        return bytes != nullptr ? Py_BuildValue("(ONi)", done ? Py_True : Py_False, bytes, error) : nullptr;
-    });
+    call_with_bytes(callable, make,
+                    [&](PyObject* bytes) { return Py_BuildValue("(OOi)", done ? Py_True : Py_False, bytes, error); });
 }
 
 /// Calls handler(data, error), of the one-shots.
 template <class Make> void call_single_handler(PyObject* callable, Make&& make, int error) {
-    call_reporting(callable, [&]() -> PyObject* {
-        PyObject* bytes = make();
-        return bytes != nullptr ? Py_BuildValue("(Ni)", bytes, error) : nullptr;
-    });
+    call_with_bytes(callable, make, [&](PyObject* bytes) { return Py_BuildValue("(Oi)", bytes, error); });
 }
 
 /// The handler of a channel's operation.

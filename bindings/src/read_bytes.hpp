@@ -6,6 +6,7 @@
 
 #include "data.hpp"
 #include "py_work.hpp"
+#include "spare_bytes.hpp"
 
 #include <algorithm>
 #include <array>
@@ -51,7 +52,8 @@ public:
     /// Under the GIL. Where there is no memory for one the engine has its own.
     void provide(std::size_t size, std::size_t bytes) {
         if (size < gcd::io_limits::least_given || size > gcd::io_limits::greatest_given) return;
-        const std::size_t count = std::min({most, 2 + gcd::io_limits::read_ahead / size, bytes / size});
+        const std::size_t ahead = (gcd::io_limits::read_ahead + size - 1) / size;
+        const std::size_t count = std::min(std::max(least, ahead), bytes / size);
         row unfit;
         std::size_t missing = 0;
         {
@@ -66,7 +68,7 @@ public:
 
     /// Makes one.
     bool add(std::size_t size) {
-        PyObject* made = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
+        PyObject* made = spare_bytes::make(size);
         if (made == nullptr) {
             PyErr_Clear();
             return false;
@@ -92,7 +94,10 @@ public:
     }
 
 private:
-    static constexpr std::size_t most = 2 + gcd::io_limits::read_ahead / gcd::io_limits::least_given;
+    /// One that the handler has, and one that is read into meanwhile.
+    static constexpr std::size_t least = 2;
+    static constexpr std::size_t most = gcd::io_limits::read_ahead / gcd::io_limits::least_given;
+    static_assert(most >= least);
 
     struct row {
         std::array<PyObject*, most> objects{};

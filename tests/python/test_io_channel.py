@@ -409,6 +409,46 @@ def test_chunks_of_a_large_file_are_bytes_that_stay_as_they_are(tmp_path, high):
     assert [hash(chunk) for chunk in chunks] == [hash(bytes(bytearray(chunk))) for chunk in chunks]
 
 
+def test_chunks_that_handlers_keep_outlast_those_that_they_drop(tmp_path):
+    """What nobody has any more is read into again, with another hash; what somebody has is left alone."""
+    chunk, count = 65_536, 64
+    content = os.urandom(chunk * count)
+    path = tmp_path / "large"
+    path.write_bytes(content)
+    kept, hashed, ended = {}, [], threading.Event()
+
+    def note_hash(data):
+        hashed.append(hash(data) == hash(bytes(bytearray(data))))
+
+    def handler(data, _error):
+        if not data:
+            return ended.set()
+        index = len(hashed)
+        note_hash(data)
+        if index % 3 == 0:
+            kept[index] = data
+        elif index % 3 == 1:
+            kept[index] = memoryview(data)
+        return cygcd.read_async(opened.fileno(), chunk, handler)
+
+    def piece(index):
+        return content[index * chunk : (index + 1) * chunk]
+
+    with open(path, "rb") as opened:
+        cygcd.read_async(opened.fileno(), chunk, handler)
+        assert ended.wait(LIMIT)
+        os.lseek(opened.fileno(), 0, os.SEEK_SET)
+        with cygcd.IOChannel(opened.fileno()) as channel:
+            channel.set_high_water(chunk)
+            done = threading.Event()
+            channel.read(len(content), lambda last, data, _error: (note_hash(data), last and done.set()))
+            assert done.wait(LIMIT)
+    assert len(kept) == count - count // 3
+    assert all(data == piece(index) for index, data in kept.items())
+    assert len(hashed) >= 2 * count
+    assert all(hashed)
+
+
 def test_random_reads_of_a_large_file_at_once(tmp_path):
     content = os.urandom(2_000_000)
     path = tmp_path / "large"
