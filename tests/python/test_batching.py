@@ -144,6 +144,36 @@ def test_callbacks_that_sleep_hold_up_nobody(concurrent):
     assert sorted(met) == list(range(SLEEPERS))
 
 
+@pytest.mark.parametrize("other", ["cygcd.Queue()", "everywhere"])
+def test_callbacks_may_wait_for_what_they_submit_while_others_keep_busy(other):
+    done = run_script(
+        f"""
+        import contextlib, threading, cygcd
+        with contextlib.suppress(RuntimeError):  # libdispatch has as many as it likes
+            cygcd.set_max_threads(2)
+        everywhere = cygcd.Queue.global_queue()
+        other = {other}
+        over, ran, ended = False, threading.Event(), threading.Event()
+
+        def stream():
+            sum(range(1000))
+            if not over:
+                everywhere.run_async(stream)
+
+        def callback():
+            other.run_async(ran.set)
+            print(ran.wait({LIMIT}))
+            ended.set()
+
+        everywhere.run_async(stream)
+        everywhere.run_async(callback)
+        ended.wait({2 * LIMIT})
+        over = True
+        """
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 def test_all_callbacks_are_counted_by_their_group():
     group = cygcd.Group()
     queues = [cygcd.Queue(), cygcd.Queue(concurrent=True), cygcd.Queue.global_queue()]

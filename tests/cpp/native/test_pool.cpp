@@ -43,6 +43,31 @@ private:
     unsigned former_;
 };
 
+/// An item of a global queue that submits itself again until the end of its life, so that one thread is always at work
+/// and always has something at hand.
+class stream {
+public:
+    stream() { go_on(); }
+    stream(const stream&) = delete;
+    stream& operator=(const stream&) = delete;
+    ~stream() {
+        stop_ = true;
+        static_cast<void>(ended_.wait());
+    }
+
+private:
+    void go_on() {
+        if (stop_) return ended_.count_down();
+        const auto end = std::chrono::steady_clock::now() + 20us;
+        while (std::chrono::steady_clock::now() < end) {
+        }
+        gcd::queue::global_queue().run_async([this] { go_on(); });
+    }
+
+    std::atomic<bool> stop_{false};
+    latch ended_{1};
+};
+
 } // namespace
 
 TEST_CASE("items that block get others started beside them", "[native][pool]") {
@@ -271,4 +296,28 @@ TEST_CASE("an item that keeps its thread doesn't hold up what it has submitted",
     });
     CHECK(ended.wait(2 * gcd_test::bound));
     CHECK(ran);
+}
+
+TEST_CASE("what an item waits for outside the library runs, however busy the other threads are", "[native][pool]") {
+    const bool sleeps = GENERATE(true, false);
+    const bool has_queue = GENERATE(true, false);
+    CAPTURE(sleeps, has_queue);
+    const limited two{2};
+    const gcd::queue other = has_queue ? gcd::queue{"other"} : gcd::queue::global_queue();
+    const stream busy;
+    latch ran{1};
+    latch ended{1};
+    std::atomic<bool> in_time{false};
+    gcd::queue::global_queue().run_async([&] {
+        other.run_async([&] { ran.count_down(); });
+        if (sleeps) {
+            in_time = ran.wait();
+        } else {
+            const auto end = std::chrono::steady_clock::now() + gcd_test::bound;
+            while (!in_time && std::chrono::steady_clock::now() < end) in_time = ran.wait(0s);
+        }
+        ended.count_down();
+    });
+    CHECK(ended.wait(2 * gcd_test::bound));
+    CHECK(in_time);
 }

@@ -194,9 +194,58 @@ inline bool pool::is_on_cpu(worker& seen) noexcept {
     return name_end != nullptr && std::strncmp(name_end, ") R", 3) == 0;
 }
 
+/// How many of those that should run do.
+inline unsigned pool::count_on_cpu() noexcept {
+    unsigned on_cpu = 0;
+    const unsigned count = made.load(std::memory_order_acquire);
+    for (unsigned i = 0; i < count; ++i) {
+        worker& each = *workers[i].load(std::memory_order_acquire);
+        if (!each.is_parked.load(std::memory_order_relaxed) && each.blocked.load(std::memory_order_relaxed) == 0 &&
+            is_on_cpu(each))
+            ++on_cpu;
+    }
+    return on_cpu;
+}
+
+/// At each tick: how many items have been taken so far, by all.
+inline std::uint64_t pool::count_taken() noexcept {
+    constexpr unsigned patience = 4; // ticks
+    std::uint64_t all = 0;
+    const unsigned count = made.load(std::memory_order_acquire);
+    for (unsigned i = 0; i < count; ++i) {
+        worker& each = *workers[i].load(std::memory_order_acquire);
+        each.fair_turn.store(true, std::memory_order_relaxed);
+        const std::uint64_t taken = each.taken.load(std::memory_order_relaxed);
+        all += taken;
+        if (std::exchange(each.taken_seen, taken) != taken ||
+            (each.slot.load(std::memory_order_relaxed) == nullptr && each.ring.is_empty()))
+            each.still = 0;
+        else if (++each.still % patience == 0)
+            bring_out(each);
+    }
+    return all;
+}
+
+/// What lies with a worker that doesn't get on goes to the list, where all others come past.
+inline void pool::bring_out(worker& of) noexcept {
+    constexpr std::size_t most = 64;
+    work* item = of.slot.load(std::memory_order_seq_cst);
+    if (item != nullptr && of.slot.compare_exchange_strong(item, nullptr, std::memory_order_seq_cst)) {
+        of.own_slot.store(0, std::memory_order_relaxed);
+        submit(item, level_default);
+    }
+    work* taken[most];
+    while (const std::size_t number = of.ring.steal(taken, most)) {
+        for (std::size_t i = 0; i != number; ++i) submit(taken[i], level_default);
+        if (of.taken.load(std::memory_order_relaxed) != of.taken_seen) return;
+    }
+}
+
 inline void pool::monitor() {
-    constexpr unsigned ticks_for_one = 20;
+    constexpr unsigned looks_for_one = 20;
+    constexpr unsigned ticks_to_look = 4; // while things move, and one more for each thread, which take time to look at
     std::uint64_t taken_before = 0;
+    unsigned unlooked = 0;
     unsigned quiet = 0;
     bool grown = false;
     for (;;) {
@@ -220,38 +269,24 @@ inline void pool::monitor() {
         if (start_wanted.exchange(false, std::memory_order_seq_cst)) wake_one(false);
         const std::uint64_t seen = status.load(std::memory_order_seq_cst);
         const unsigned allowed = width();
-        const unsigned count = made.load(std::memory_order_acquire);
-        std::uint64_t taken = 0;
-        for (unsigned i = 0; i < count; ++i)
-            taken += workers[i].load(std::memory_order_acquire)->taken.load(std::memory_order_relaxed);
+        const std::uint64_t taken = count_taken();
         // What the threads have taken that were started a tick ago doesn't mean that they get on.
         const bool moved = std::exchange(taken_before, taken) != taken && !std::exchange(grown, false);
-        if (moved && running(seen) <= allowed) {
-            quiet = 0;
-            continue;
-        }
-        item_time.store(unknown_time, std::memory_order_relaxed);
+        if (moved && (running(seen) < allowed || ++unlooked < ticks_to_look + running(seen))) continue;
+        unlooked = 0;
+        if (!moved || running(seen) > allowed) item_time.store(unknown_time, std::memory_order_relaxed);
         if (searching(seen) == 0 && running(seen) < allowed) {
             wake_one(false);
             continue;
         }
-        unsigned on_cpu = 0;
-        for (unsigned i = 0; i < count; ++i) {
-            worker& each = *workers[i].load(std::memory_order_acquire);
-            if (!each.is_parked.load(std::memory_order_relaxed) && each.blocked.load(std::memory_order_relaxed) == 0 &&
-                is_on_cpu(each))
-                ++on_cpu;
-        }
+        const unsigned on_cpu = count_on_cpu();
         surplus.store(on_cpu > allowed ? on_cpu - allowed : 0, std::memory_order_relaxed);
-        if (moved) {
-            quiet = 0;
-            continue;
-        }
+        if (on_cpu >= allowed) quiet = 0;
         if (on_cpu >= allowed || searching(seen) != 0) continue;
-        if (on_cpu == 0) {
+        if (on_cpu == 0 && !moved) {
             for (unsigned more = running(seen); more != 0 && has_work(); --more) wake_one(true);
             grown = true;
-        } else if (++quiet >= ticks_for_one) {
+        } else if (++quiet >= looks_for_one) {
             quiet = 0;
             wake_one(true);
         }

@@ -18,7 +18,11 @@
 /// search with an item, and was the only one, looks whether there is more, and wakes the next. A batch on its way from
 /// a list to a ring is in neither, so that whoever has moved one reads `status` once more. Only the slots are left out
 /// of that, and what is short: a worker that parks while there is something in a slot makes sure that the monitor is
-/// awake, which takes it from there within two milliseconds.
+/// awake.
+///
+/// **Nothing waits for one thread alone.** What has lain with a worker for two milliseconds, while that has taken nothing,
+/// the monitor brings to the list; and every half a millisecond each worker looks into its ring and the lists first,
+/// before the slot by which an item may keep its thread busy for ever.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/native/memory.hpp>
@@ -302,6 +306,9 @@ private:
     enum class parking : unsigned char { woken, retired };
     parking park(worker& self, bool was_searching) noexcept;
     bool is_one_too_many() noexcept;
+    std::uint64_t count_taken() noexcept;
+    void bring_out(worker& of) noexcept;
+    unsigned count_on_cpu() noexcept;
     bool is_on_cpu(worker& seen) noexcept;
 
     friend struct pool_threads;

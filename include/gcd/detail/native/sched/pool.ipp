@@ -149,14 +149,16 @@ inline work* pool::take_foreign(worker& self, slot_watch& watched) noexcept {
     return nullptr;
 }
 
-/// What a worker that is not searching does next. Now and then the lists come first, so that a worker that keeps itself
-/// busy doesn't starve them; and whenever a level above the usual one has items.
+/// What a worker that is not searching does next. Now and then, by number and by time, the lists come first, so that a
+/// worker that keeps itself busy doesn't starve them; and whenever a level above the usual one has items.
 inline work* pool::next(worker& self) noexcept {
     constexpr unsigned urgent = ~0U << level_initiated;
     constexpr unsigned fairness = 61;
-    if (++self.turns % fairness == 0 || (queued.load(std::memory_order_relaxed) & urgent) != 0) {
+    const bool fair = ++self.turns % fairness == 0 || self.fair_turn.load(std::memory_order_relaxed);
+    if (fair || (queued.load(std::memory_order_relaxed) & urgent) != 0) {
+        if (fair) self.fair_turn.store(false, std::memory_order_relaxed);
         // Its ring must have room for what comes with it.
-        if (work* item = self.turns % fairness == 0 ? self.ring.pop() : nullptr) {
+        if (work* item = fair ? self.ring.pop() : nullptr) {
             if (work* injected_item = take_injected(self)) {
                 submit_own(self, &item, 1, level_default);
                 return injected_item;

@@ -59,7 +59,12 @@ struct worker {
     clockid_t cpu_clock{};
     /// How much nicer than the thread that starts it its thread is to be.
     int nicer_by = 0;
+    /// What the monitor has seen last, and for how many ticks nothing has been taken here although something lies here.
     std::int64_t cpu_seen = 0;
+    std::uint64_t taken_seen = 0;
+    unsigned still = 0;
+    /// From the monitor to the owner: where others' items wait comes first, once. Relaxed: a hint.
+    std::atomic<bool> fair_turn{false};
 
     /// Calls under way that count this worker out, and those during which it needs no replacement. The owner's, save
     /// that the monitor looks (relaxed).
