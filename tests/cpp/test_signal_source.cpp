@@ -131,6 +131,8 @@ TEST_CASE("all threads may block the signal", "[signal]") {
     ::sigemptyset(&mask);
     ::sigaddset(&mask, signal);
     REQUIRE(::pthread_sigmask(SIG_BLOCK, &mask, &former) == 0);
+    // A thread of libdispatch's that the case before has begun blocks it a moment later.
+    REQUIRE(await([&] { return gcd::detail::every_thread_blocks(signal); }));
     // Pending before the start as well.
     send(signal);
     std::atomic<std::uint64_t> first{0};

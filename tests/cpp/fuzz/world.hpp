@@ -137,10 +137,11 @@ struct queue_entry {
     queue_entry(const queue_entry&) = delete;
     queue_entry& operator=(const queue_entry&) = delete;
     ~queue_entry() {
-        handle.reset();
-        // The last handle's end lets go what was held.
+        // The last handle's end lets go what was held. Others look at the state only as a target's, and not before that end
+        // has shown.
         state->suspensions = 0;
         state->inactive = false;
+        handle.reset();
     }
 };
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -105,6 +106,8 @@ TEST_CASE("items that wait in the library get others started beside them", "[nat
 }
 
 TEST_CASE("no more items run side by side than the limit says", "[native][pool]") {
+    // Threads that cases before this one have blocked.
+    REQUIRE(await([] { return running() == 0; }));
     const limited one{1};
     const gcd::queue global = gcd::queue::global_queue();
     constexpr int items = 50;
@@ -320,4 +323,91 @@ TEST_CASE("what an item waits for outside the library runs, however busy the oth
     });
     CHECK(ended.wait(2 * gcd_test::bound));
     CHECK(in_time);
+}
+
+TEST_CASE("a queue with long items gives way to others, through whatever it goes", "[native][pool]") {
+    const int shape = GENERATE(0, 1, 2, 3, 4);
+    CAPTURE(shape);
+    const limited one{1};
+    const gcd::queue serial{"serial"};
+    const gcd::queue concurrent{"concurrent", {.concurrent = true}};
+    const gcd::queue plain{"plain"};
+    const gcd::queue under_serial{"under serial", {.target = &serial}};
+    const gcd::queue under_concurrent{"under concurrent", {.target = &concurrent}};
+    const gcd::queue under_both{"under both", {.target = &under_concurrent}};
+    const gcd::queue* const shapes[] = {&plain, &concurrent, &under_serial, &under_concurrent, &under_both};
+    const gcd::queue& on = *shapes[shape];
+    std::atomic<bool> stop{false};
+    std::atomic<int> count{0};
+    latch stopped{2};
+    // Two rows, so that the queue never looks empty.
+    std::function<void()> row = [&] {
+        ++count;
+        const auto end = std::chrono::steady_clock::now() + 1ms;
+        while (std::chrono::steady_clock::now() < end) {
+        }
+        if (stop) return stopped.count_down();
+        on.barrier_async([&row] { row(); });
+    };
+    for (int i = 0; i != 2; ++i) on.barrier_async([&row] { row(); });
+    REQUIRE(await([&] { return count > 1; }));
+    const gcd::queue other{"other"};
+    latch ran{1};
+    const int before = count;
+    int after = 0;
+    other.run_async([&] {
+        after = count;
+        ran.count_down();
+    });
+    CHECK(ran.wait());
+    stop = true;
+    REQUIRE(stopped.wait());
+    // Milliseconds that the monitor may need to get a processor. By number alone it would be thousands.
+    CHECK(after - before < 200);
+}
+
+TEST_CASE("no item waits for ever for those that keep coming, of whatever level", "[native][pool][qos]") {
+    const limited one{1};
+    const gcd::queue urgent = gcd::queue::global_queue(gcd::qos::user_interactive);
+    const gcd::queue global = gcd::queue::global_queue();
+    const auto spin = [] {
+        const auto end = std::chrono::steady_clock::now() + 100us;
+        while (std::chrono::steady_clock::now() < end) {
+        }
+    };
+    // Urgent ones from outside, and a queue that is always ready again.
+    std::atomic<bool> stop{false};
+    std::atomic<int> left{0};
+    std::thread flood{[&] {
+        while (!stop) {
+            for (; left < 500; ++left) // more than a ring has room for
+                urgent.run_async([&] {
+                    spin();
+                    --left;
+                });
+            std::this_thread::sleep_for(1ms);
+        }
+    }};
+    const gcd::queue again{"again"};
+    latch stopped{1};
+    std::function<void()> row = [&] {
+        spin();
+        if (stop) return stopped.count_down();
+        again.run_async([&row] { row(); });
+    };
+    again.run_async([&row] { row(); });
+
+    const gcd::queue other{"other"};
+    latch from_outside{2};
+    latch from_inside{2};
+    for (const gcd::queue* each : {&global, &other}) {
+        each->run_async([&from_outside] { from_outside.count_down(); });
+        urgent.run_async([&from_inside, each] { each->run_async([&from_inside] { from_inside.count_down(); }); });
+    }
+    CHECK(from_outside.wait());
+    CHECK(from_inside.wait());
+    stop = true;
+    flood.join();
+    REQUIRE(stopped.wait());
+    REQUIRE(await([&] { return left == 0; }));
 }

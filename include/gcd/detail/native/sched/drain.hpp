@@ -22,7 +22,8 @@ namespace gcd::inline GCD_ABI::detail::native {
 /// Of the groups: so many of the group's items have ended.
 GCD_HIDDEN void group_count_down(group_object* group, std::uint64_t by);
 
-/// So many items of a lane run before the token goes to the end of its target, if others wait there.
+/// So many items of a lane run before the token goes to the end of its target, if others wait there; fewer when it is time
+/// for a fair turn.
 inline constexpr unsigned drain_budget = 64;
 
 /// Where a token is run: as an item of `of` (null: of the pool), which is drained further out.
@@ -41,6 +42,17 @@ struct drain_frame {
     [[nodiscard]] bool others_wait() const noexcept {
         if (of != nullptr) return !of->seems_empty();
         return on != nullptr && on->owner->others_wait(*on);
+    }
+    [[nodiscard]] bool is_time_for_others() const noexcept {
+        return on != nullptr && on->fair_turn.load(std::memory_order_relaxed);
+    }
+    /// Then: whether others wait anywhere, for the turn of this token or of one further out.
+    [[nodiscard]] bool gives_way() const noexcept {
+        for (const drain_frame* seen = this; seen != nullptr && seen->of != nullptr; seen = seen->outer)
+            if (seen->others_wait()) return true;
+        if (on->owner->others_wait(*on)) return true;
+        on->fair_turn.store(false, std::memory_order_relaxed);
+        return false;
     }
 };
 
@@ -218,7 +230,7 @@ GCD_HIDDEN inline bool run_row(lane* of, work_list& list, work*& last, const dra
         last = node;
         if (!more || node == in.until) return more;
         node = list.first();
-        if (--budget == 0 || node->kind != work_kind::item || is_inherited(of) ||
+        if (--budget == 0 || in.is_time_for_others() || node->kind != work_kind::item || is_inherited(of) ||
             (of->state.load(std::memory_order_acquire) & look_closer) != 0 ||
             of->target.load(std::memory_order_relaxed) != target || (in.of != nullptr && in.is_stopped()))
             return true;
@@ -246,6 +258,7 @@ GCD_HIDDEN inline void drain_serial(lane* of, const drain_frame& in) {
             continue;
         case stop::elsewhere: return pass_on(of, known);
         }
+        if (in.is_time_for_others() && in.gives_way()) return pass_on(of, known);
         if (budget == 0) {
             if (in.others_wait()) return pass_on(of, known);
             budget = drain_budget;

@@ -21,8 +21,8 @@
 /// awake.
 ///
 /// **Nothing waits for one thread alone.** What has lain with a worker for two milliseconds, while that has taken nothing,
-/// the monitor brings to the list; and every half a millisecond each worker looks into its ring and the lists first,
-/// before the slot by which an item may keep its thread busy for ever.
+/// the monitor brings to the list; and every half a millisecond each worker ends its row of items of one queue, and takes
+/// from each place in turn (take_fairly), as items may come to any of them again and again.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/native/memory.hpp>
@@ -295,10 +295,12 @@ private:
     worker* free_worker() noexcept;
 
     void learn(worker& self) noexcept;
-    work* take_injected(worker& self) noexcept;
+    work* take_injected(worker& self, bool lowest = false) noexcept;
+    work* pop_own(worker& self) noexcept;
     work* take_own(worker& self) noexcept;
     work* steal(worker& self, worker& victim) noexcept;
     work* take_foreign(worker& self, struct slot_watch& watched) noexcept;
+    work* take_fairly(worker& self) noexcept;
     work* next(worker& self) noexcept;
     work* search(worker& self) noexcept;
     bool begin_search() noexcept;

@@ -6,6 +6,8 @@
 
 #include <gcd/detail/native/sched/pool.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include <pthread.h>
@@ -49,8 +51,9 @@ inline void pool::learn(worker& self) noexcept {
     self.learned_at = taken;
 }
 
-/// From the highest level that has items: one to run, and some more into the ring, so that the lock is taken rarely.
-inline work* pool::take_injected(worker& self) noexcept {
+/// From the highest level that has items: one to run, and some more into the ring, so that the lock is taken rarely. Or one
+/// from the lowest.
+inline work* pool::take_injected(worker& self, bool lowest) noexcept {
     constexpr std::size_t most = 64;
     constexpr std::size_t few = 16;
     if (queued.load(std::memory_order_seq_cst) == 0) return nullptr;
@@ -63,11 +66,13 @@ inline work* pool::take_injected(worker& self) noexcept {
         const std::lock_guard hold{taking};
         const unsigned present = queued.load(std::memory_order_seq_cst);
         if (present == 0) return nullptr;
-        level = 31U - static_cast<unsigned>(__builtin_clz(present));
+        level = static_cast<unsigned>(lowest ? __builtin_ctz(present) : 31 - __builtin_clz(present));
         const unsigned bit = 1U << level;
         work_list& from = injected[level];
-        // What stands in a ring isn't overtaken by a higher level any more, so it is little below the usual one.
-        const std::size_t wanted = level < level_default ? 4 : most;
+        // What stands in a ring isn't overtaken by a higher level any more, so it is little below the usual one; and above
+        // that only the ring's first, so that these stay in their order.
+        const bool one = lowest || (level > level_default && !self.ring.is_empty());
+        const std::size_t wanted = std::min(one ? 1 : level < level_default ? 4 : most, self.ring.room() + 1);
         while (more && count < wanted) {
             work* item = from.first();
             if (item->next.load(std::memory_order_acquire) == nullptr) {
@@ -84,11 +89,18 @@ inline work* pool::take_injected(worker& self) noexcept {
     }
     self.last_batch = count;
     if (count > 1) learn(self);
-    std::size_t kept = self.ring.push(taken + 1, count - 1) + 1;
-    for (; kept < count; ++kept) submit(taken[kept], level);
+    self.ring.push(taken + 1, count - 1);
+    if (level > level_default) self.urgent_ahead += static_cast<unsigned>(count - 1);
     // For a while these were in no place where others look, and whoever parked meanwhile has seen nothing.
     if (more || count > 1) notify();
     return taken[0];
+}
+
+inline work* pool::pop_own(worker& self) noexcept {
+    work* item = self.ring.pop();
+    // Thieves don't count theirs.
+    if (self.urgent_ahead != 0) self.urgent_ahead = item != nullptr ? self.urgent_ahead - 1 : 0;
+    return item;
 }
 
 inline work* pool::take_own(worker& self) noexcept {
@@ -98,7 +110,7 @@ inline work* pool::take_own(worker& self) noexcept {
             return item;
         }
     }
-    return self.ring.pop();
+    return pop_own(self);
 }
 
 /// Half of another worker's ring, into the own one, which is empty; the first of it, or null.
@@ -149,24 +161,34 @@ inline work* pool::take_foreign(worker& self, slot_watch& watched) noexcept {
     return nullptr;
 }
 
-/// What a worker that is not searching does next. Now and then, by number and by time, the lists come first, so that a
-/// worker that keeps itself busy doesn't starve them; and whenever a level above the usual one has items.
+/// Each place in turn, so that nothing which comes to one of them again and again keeps the worker from another. Null: the
+/// usual order, every other time, in which what is urgent comes first.
+inline work* pool::take_fairly(worker& self) noexcept {
+    constexpr unsigned places = 8;
+    switch (++self.fair_turns % places) {
+    case 0: return pop_own(self);
+    case 2: return take_injected(self, false);
+    case 4: return take_injected(self, true);
+    case 6: return take_own(self);
+    default: return nullptr;
+    }
+}
+
+/// What a worker that is not searching does next: what is urgent, what it has itself, the lists. By number, so that a worker
+/// that keeps itself busy doesn't starve those, they come first now and then; by time, and so for long items too, each place
+/// has its turn.
 inline work* pool::next(worker& self) noexcept {
     constexpr unsigned urgent = ~0U << level_initiated;
     constexpr unsigned fairness = 61;
-    const bool fair = ++self.turns % fairness == 0 || self.fair_turn.load(std::memory_order_relaxed);
-    if (fair || (queued.load(std::memory_order_relaxed) & urgent) != 0) {
-        if (fair) self.fair_turn.store(false, std::memory_order_relaxed);
-        // Its ring must have room for what comes with it.
-        if (work* item = fair ? self.ring.pop() : nullptr) {
-            if (work* injected_item = take_injected(self)) {
-                submit_own(self, &item, 1, level_default);
-                return injected_item;
-            }
-            return item;
-        }
-        if (work* item = take_injected(self)) return item;
+    const bool lists_first = ++self.turns % fairness == 0;
+    if (!lists_first && self.fair_turn.load(std::memory_order_relaxed)) [[unlikely]] {
+        self.fair_turn.store(false, std::memory_order_relaxed);
+        if (work* item = take_fairly(self)) return item;
     }
+    if (!lists_first && self.urgent_ahead != 0)
+        if (work* item = pop_own(self)) return item;
+    if (lists_first || (queued.load(std::memory_order_relaxed) & urgent) != 0)
+        if (work* item = take_injected(self)) return item;
     if (work* item = take_own(self)) return item;
     return take_injected(self);
 }
@@ -354,6 +376,7 @@ inline bool pool::run_guest(worker& self) {
         work* item = take_own(self);
         if (item == nullptr && !pay_held_back(self)) break;
         if (item == nullptr) continue;
+        self.fair_turn.store(false, std::memory_order_relaxed);
         self.taken.store(self.taken.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         run_pooled(item, self);
         if (fork_generation.load(std::memory_order_relaxed) != generation) return false;

@@ -23,12 +23,17 @@ public:
     /// looks here after it has said so.
     std::size_t push(Item* const* items, std::size_t count) noexcept {
         const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
-        const std::size_t room = Capacity - static_cast<std::size_t>(tail - head_.load(std::memory_order_acquire));
-        if (count > room) count = room;
+        if (const std::size_t most = room(); count > most) count = most;
         for (std::size_t i = 0; i < count; ++i)
             slots_[(tail + i) % Capacity].store(items[i], std::memory_order_relaxed);
         tail_.store(tail + count, std::memory_order_seq_cst);
         return count;
+    }
+
+    /// The owner's: how many push() would put in, or fewer.
+    [[nodiscard]] std::size_t room() const noexcept {
+        return Capacity -
+               static_cast<std::size_t>(tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_acquire));
     }
 
     /// Anyone's: takes the first, or null.

@@ -63,7 +63,8 @@ struct worker {
     std::int64_t cpu_seen = 0;
     std::uint64_t taken_seen = 0;
     unsigned still = 0;
-    /// From the monitor to the owner: where others' items wait comes first, once. Relaxed: a hint.
+    /// From the monitor to the owner: a queue that is drained gives way to what waits, and another place comes first, once.
+    /// Relaxed: a hint.
     std::atomic<bool> fair_turn{false};
 
     /// Calls under way that count this worker out, and those during which it needs no replacement. The owner's, save
@@ -80,6 +81,8 @@ struct worker {
     /// worker looks for work elsewhere, so that nobody waits for a lock that a thread keeps for nothing.
     const carried_lock* carried = nullptr;
     unsigned turns = 0;
+    unsigned fair_turns = 0;
+    unsigned urgent_ahead = 0;  ///< items above the usual level that stand first in the ring, at most
     std::size_t last_batch = 0; ///< how many items came out of a list last
     /// When the worker last looked at the clock, and how many items it had taken by then; zero if it has been idle
     /// since.
