@@ -103,7 +103,10 @@ GCD_HIDDEN inline void complete(source_object* source) noexcept {
     detail::complete(source, [source] { as_dispatched(source)->watch.close(); });
 }
 
-GCD_HIDDEN inline void deliver_cancel(void* context) noexcept { complete(static_cast<source_object*>(context)); }
+GCD_HIDDEN inline void deliver_cancel(void* context) noexcept {
+    complete(static_cast<source_object*>(context));
+    dispatch::orders_before(context); // what ends the source, on whatever thread
+}
 
 /// The completion of a source that was never started.
 GCD_HIDDEN inline void complete_unstarted(void* context) noexcept {
