@@ -32,6 +32,13 @@ unsigned parked() { return native::pool::parked(first_pool().status.load()); }
 unsigned searching() { return native::pool::searching(first_pool().status.load()); }
 unsigned running() { return native::pool::running(first_pool().status.load()); }
 
+/// Keeps a processor busy.
+void spin(std::chrono::microseconds span) {
+    const auto end = std::chrono::steady_clock::now() + span;
+    while (std::chrono::steady_clock::now() < end) {
+    }
+}
+
 /// A limit for the time of a test.
 class limited {
 public:
@@ -59,9 +66,7 @@ public:
 private:
     void go_on() {
         if (stop_) return ended_.count_down();
-        const auto end = std::chrono::steady_clock::now() + 20us;
-        while (std::chrono::steady_clock::now() < end) {
-        }
+        spin(20us);
         gcd::queue::global_queue().run_async([this] { go_on(); });
     }
 
@@ -118,9 +123,7 @@ TEST_CASE("no more items run side by side than the limit says", "[native][pool]"
         global.run_async([&] {
             const int now = ++inside;
             if (now > most) most = now;
-            const auto end = std::chrono::steady_clock::now() + 200us;
-            while (std::chrono::steady_clock::now() < end) {
-            }
+            spin(200us);
             --inside;
             ended.count_down();
         });
@@ -141,9 +144,7 @@ TEST_CASE("items that contend for one mutex don't make the pool grow", "[native]
                 const gcd::waiting_for_lock waits;
                 one.lock();
             }
-            const auto end = std::chrono::steady_clock::now() + 10us;
-            while (std::chrono::steady_clock::now() < end) {
-            }
+            spin(10us);
             one.unlock();
             ended.count_down();
         });
@@ -343,9 +344,7 @@ TEST_CASE("a queue with long items gives way to others, through whatever it goes
     // Two rows, so that the queue never looks empty.
     std::function<void()> row = [&] {
         ++count;
-        const auto end = std::chrono::steady_clock::now() + 1ms;
-        while (std::chrono::steady_clock::now() < end) {
-        }
+        spin(1ms);
         if (stop) return stopped.count_down();
         on.barrier_async([&row] { row(); });
     };
@@ -370,11 +369,6 @@ TEST_CASE("no item waits for ever for those that keep coming, of whatever level"
     const limited one{1};
     const gcd::queue urgent = gcd::queue::global_queue(gcd::qos::user_interactive);
     const gcd::queue global = gcd::queue::global_queue();
-    const auto spin = [] {
-        const auto end = std::chrono::steady_clock::now() + 100us;
-        while (std::chrono::steady_clock::now() < end) {
-        }
-    };
     // Urgent ones from outside, and a queue that is always ready again.
     std::atomic<bool> stop{false};
     std::atomic<int> left{0};
@@ -382,7 +376,7 @@ TEST_CASE("no item waits for ever for those that keep coming, of whatever level"
         while (!stop) {
             for (; left < 500; ++left) // more than a ring has room for
                 urgent.run_async([&] {
-                    spin();
+                    spin(100us);
                     --left;
                 });
             std::this_thread::sleep_for(1ms);
@@ -391,7 +385,7 @@ TEST_CASE("no item waits for ever for those that keep coming, of whatever level"
     const gcd::queue again{"again"};
     latch stopped{1};
     std::function<void()> row = [&] {
-        spin();
+        spin(100us);
         if (stop) return stopped.count_down();
         again.run_async([&row] { row(); });
     };
