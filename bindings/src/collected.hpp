@@ -13,6 +13,7 @@
 #include "gil.hpp"
 #include "py_work.hpp"
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
@@ -24,6 +25,8 @@ struct shown_callable {
     PyObject* callable = nullptr;
     /// Not to be called any more: the collector may be about to empty what it knows.
     bool closed = false;
+    /// Copies of the engine's half. Raised relaxed; the last one's end (acq_rel) is that of the callable.
+    std::atomic<int> handlers{0};
 
     void close() {
         const std::lock_guard hold{lock};
@@ -53,16 +56,23 @@ struct shown_callable {
 
 using shown = std::shared_ptr<shown_callable>;
 
-/// The engine's half of it: a handler that runs any number of times, until the object closes or drops it.
+/// The engine's half of it: a handler that runs any number of times, until the object closes or drops it. It can be
+/// copied, so that a std::function has it without a shared_ptr in between, but nobody does.
 class shown_handler {
 public:
-    explicit shown_handler(py::object callable) : shown_{std::make_shared<shown_callable>()} {
+    explicit shown_handler(py::object callable, shown in = std::make_shared<shown_callable>()) : shown_{std::move(in)} {
         shown_->callable = callable.release().ptr();
+        shown_->handlers.store(1, std::memory_order_relaxed);
+    }
+    shown_handler(const shown_handler& from) noexcept : shown_{from.shown_} {
+        if (shown_) shown_->handlers.fetch_add(1, std::memory_order_relaxed);
     }
     shown_handler(shown_handler&&) noexcept = default;
+    shown_handler& operator=(const shown_handler&) = delete;
     shown_handler& operator=(shown_handler&&) = delete;
     ~shown_handler() {
-        if (shown_) in_python([this] { shown_->drop(); });
+        if (!shown_ || shown_->handlers.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        in_python([this] { shown_->drop(); });
     }
 
     const shown& what() const noexcept { return shown_; }

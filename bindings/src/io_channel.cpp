@@ -64,9 +64,9 @@ struct py_channel {
 private:
     static gcd::cleanup_handler to_cleanup(const shown_by& handlers, std::optional<py::function> callable) {
         if (!callable) return {};
-        const auto run = std::make_shared<shown_handler>(*std::move(callable));
-        handlers->set_last(run->what());
-        return [run](int error) { (*run)(error); };
+        shown_handler run{*std::move(callable)};
+        handlers->set_last(run.what());
+        return run;
     }
     static gcd::io_channel open(int fd, gcd::io_type type, const gcd::queue* queue, gcd::cleanup_handler cleanup) {
         gil_release released;

@@ -65,9 +65,9 @@ void set_context(const gcd::queue& queue, py::object value, std::optional<py::fu
     made->value = value.release().ptr();
     std::function<void()> end;
     if (finalizer) {
-        const auto run = std::make_shared<shown_handler>(*std::move(finalizer));
-        made->set_last(run->what());
-        end = [run] { (*run)(); };
+        shown_handler run{*std::move(finalizer)};
+        made->set_last(run.what());
+        end = std::move(run);
     }
     queue.set_context(context, std::move(end));
 }

@@ -19,7 +19,7 @@ namespace binding {
 namespace {
 
 /// What the handler and the object share. The handler writes, the object reads; nothing else hangs on it.
-struct timer_state {
+struct timer_callable : shown_callable {
     std::atomic<bool> repeating{true};
     std::atomic<bool> finished{false};
 };
@@ -31,25 +31,26 @@ gcd::timer_event timer_values(const seconds& interval, const delay& start, const
 struct timer_handler {
     static constexpr const gcd::carried_lock* carries = shown_handler::carries;
 
-    shown_handler run;
-    std::shared_ptr<timer_state> state;
+    shown_handler run; ///< of a timer_callable
 
     void operator()() {
-        if (!state->repeating.load(std::memory_order_relaxed)) state->finished.store(true, std::memory_order_relaxed);
+        auto& state = static_cast<timer_callable&>(*run.what());
+        if (!state.repeating.load(std::memory_order_relaxed)) state.finished.store(true, std::memory_order_relaxed);
         run();
     }
 };
 
 struct py_timer {
     shown_by handlers;
-    std::shared_ptr<timer_state> state;
+    std::shared_ptr<timer_callable> state;
     std::atomic<gcd::duration> interval;
     gcd::timer source;
     std::atomic<bool> started{false};
 
-    py_timer(const gcd::timer_event& event, const gcd::queue* queue, shown_handler handler)
-        : state{std::make_shared<timer_state>()}, interval{event.interval},
-          source{event, queue_or_default(queue), timer_handler{show_first(handlers, std::move(handler)), state}} {
+    py_timer(const gcd::timer_event& event, const gcd::queue* queue, py::object handler)
+        : state{std::make_shared<timer_callable>()}, interval{event.interval},
+          source{event, queue_or_default(queue),
+                 timer_handler{show_first(handlers, shown_handler{std::move(handler), state})}} {
         state->repeating = event.repeating;
         handlers.set_owner(this);
     }
@@ -117,7 +118,7 @@ void bind_timer(py::module_& module) {
     type.def(py::init([](const seconds& interval, py::function handler, const gcd::queue* queue, const delay& start,
                          const seconds& leeway, bool repeating) {
                  return std::make_unique<py_timer>(timer_values(interval, start, leeway, repeating), queue,
-                                                   shown_handler{std::move(handler)});
+                                                   std::move(handler));
              }),
              py::arg("interval"), py::arg("handler"), py::arg("queue") = py::none(), py::arg("start_delay") = 0.0,
              py::arg("leeway") = 0.0, py::arg("repeating").none(false) = true,

@@ -31,29 +31,30 @@ struct GCD_VISIBLE source_object : object {
         awaited = 4,   ///< set by cancel_and_wait under the lock: the delivery that ends is to announce it
     };
 
+    // What a delivery has nothing to do with comes first, so that the rest lies together with the engine's own.
+    std::condition_variable idle;
+    std::function<void()> on_cancel; ///< under the lock
+    source_config config;            ///< the timer part under the lock
+
     std::mutex lock;
-    source_config config;      ///< the timer part under the lock
-    queue_object* const queue; ///< with one engine reference
-    /// Run and destroyed by deliveries and the completion, which an engine never runs side by side.
-    std::function<void(std::uint64_t)> on_event;
-    std::function<void()> on_cancel;       ///< under the lock
     std::function<void()> on_registration; ///< under the lock until started
     std::size_t suspensions = 0;           ///< under the lock
-    bool started = false;                  ///< under the lock
-
-    /// A delivery sets `running` and looks at `cancelled` in one step, a cancel sets `cancelled`: by the order of these
-    /// two either the delivery sees it and calls nothing, or it had begun before. acq_rel throughout: who finds
-    /// `running` cleared also sees what the handler did.
-    std::atomic<unsigned> state{0};
+    queue_object* const queue;             ///< with one engine reference
+    /// Run and destroyed by deliveries and the completion, which an engine never runs side by side.
+    std::function<void(std::uint64_t)> on_event;
     /// The frame of the delivery that runs, so that a call can tell that it comes out of the handler. Relaxed: only its
     /// own thread, and threads that work for it, can find it among their frames.
     std::atomic<frame*> active{nullptr};
     /// Of the latest delivery. Relaxed: a number.
     std::atomic<std::uint64_t> data{0};
+    /// A delivery sets `running` and looks at `cancelled` in one step, a cancel sets `cancelled`: by the order of these
+    /// two either the delivery sees it and calls nothing, or it had begun before. Who finds `running` cleared also sees
+    /// what the handler did.
+    std::atomic<unsigned> state{0};
     /// Who needs the memory: all handles together, and what the engine has under way. Whoever lowers it to zero
     /// (acq_rel) frees it.
     std::atomic<int> keeps{1};
-    std::condition_variable idle;
+    bool started = false; ///< under the lock
 
     source_object(const source_config& from, queue_object* on, std::function<void(std::uint64_t)> event)
         : object{object_kind::source}, config{from}, queue{on}, on_event(std::move(event)) {}
@@ -65,19 +66,7 @@ struct GCD_VISIBLE source_object : object {
 
 // --- deliveries ---------------------------------------------------------------------------------------------------
 
-/// False if the source was cancelled: nothing is to be called. end_delivery() follows in either case.
-GCD_HIDDEN inline bool begin_delivery(source_object* source) noexcept {
-    return (source->state.fetch_or(source_object::running, std::memory_order_acq_rel) & source_object::cancelled) == 0;
-}
-
-GCD_HIDDEN inline void end_delivery(source_object* source) noexcept {
-    const unsigned after = source->state.fetch_and(~unsigned{source_object::running}, std::memory_order_acq_rel);
-    if ((after & source_object::awaited) == 0) return;
-    const std::lock_guard hold{source->lock};
-    source->idle.notify_all();
-}
-
-/// In between: calls the event handler. An exception goes to the process' exception handler.
+/// While `running`: calls the event handler. An exception goes to the process' exception handler.
 GCD_HIDDEN inline void deliver_data(source_object* source, std::uint64_t data) noexcept {
     source->data.store(data, std::memory_order_relaxed);
     handler_frame inside{source->queue};

@@ -85,11 +85,11 @@ struct timer_config {
 };
 
 struct source_config {
+    timer_config timer{};
     source_kind kind = source_kind::timer;
+    bool carries = false;   ///< the event handler asks for a carried lock
     int handle = 0;         ///< descriptor, signal number or pid
     std::uint32_t mask = 0; ///< process events
-    timer_config timer{};
-    bool carries = false; ///< the event handler asks for a carried lock
 };
 
 enum class channel_type : unsigned char { stream, random };

@@ -71,18 +71,18 @@ struct GCD_VISIBLE event_source : source_object {
         event_source* of;
     };
 
-    step_node step;
     bool step_is_under_way = false;
     bool has_event = false;
     bool is_complete = false;
+    /// Of a timer; raised by each set_timer: what is told of an earlier one is void.
+    std::uint32_t setting = 0;
+    step_node step;
 
     // A timer.
-    its_time time;
     std::int64_t target = end_of_time; ///< when it is due next; ns on the time's clock
     std::int64_t interval = end_of_time;
     std::int64_t leeway = 0;
-    /// Raised by each set_timer: what is told of an earlier one is void.
-    std::uint32_t setting = 0;
+    its_time time;
 
     // The others.
     its_watcher watcher;
@@ -246,35 +246,47 @@ GCD_HIDDEN inline void wait_for_next(event_source* source, std::uint32_t setting
     }
 }
 
+/// Under the lock, as everything that changes the state here.
+GCD_HIDDEN inline void begin_delivery(event_source* source) noexcept {
+    source->state.store(source->state.load(std::memory_order_relaxed) | source_object::running,
+                        std::memory_order_relaxed);
+}
+
+/// Under the lock.
+GCD_HIDDEN inline void end_delivery(event_source* source) noexcept {
+    const unsigned seen = source->state.load(std::memory_order_relaxed);
+    source->state.store(seen & ~unsigned{source_object::running}, std::memory_order_relaxed);
+    if ((seen & source_object::awaited) != 0) source->idle.notify_all();
+}
+
 /// What a delivery leaves to be done.
 struct delivered {
     bool waits_again = false;
+    bool has_run = false;      ///< and is to be ended
     std::uint32_t setting = 0; ///< the timer's before it
 };
 
 GCD_HIDDEN inline delivered deliver(event_source* source) noexcept {
     std::function<void()> registration;
     std::uint64_t data = 0;
-    bool has_event = false;
-    std::uint32_t setting = 0;
+    delivered done;
     {
         const std::lock_guard hold{source->lock};
         if (source->is_cancelled() || source->suspensions != 0) return {};
-        registration.swap(source->on_registration);
-        setting = source->setting;
-        has_event = source->has_event;
-        if (has_event && !registration && !take_event(source, data)) return {true, setting};
+        if (source->on_registration) {
+            registration.swap(source->on_registration);
+        } else if (source->has_event) {
+            done = {.waits_again = true, .has_run = take_event(source, data), .setting = source->setting};
+            if (done.has_run) begin_delivery(source);
+        }
     }
     // What has come meanwhile is the next step's.
     if (registration) {
         release_carried_here();
         deliver_once(source, std::move(registration));
-        return {};
     }
-    if (!has_event) return {};
-    if (begin_delivery(source)) deliver_data(source, data);
-    end_delivery(source);
-    return {true, setting};
+    if (done.has_run) deliver_data(source, data);
+    return done;
 }
 
 /// What a step does last. A source whose handler asks for a carried lock has steps that do so, but other handlers may
@@ -295,10 +307,16 @@ GCD_HIDDEN inline void complete(event_source* source) noexcept {
 
 GCD_HIDDEN inline void run_step(work* node, op) noexcept {
     event_source* source = static_cast<event_source::step_node*>(node)->of;
+    // All that a step reads, at once: by the time that a timer is due, it has mostly left the caches.
+    __builtin_prefetch(&source->config.kind);
+    __builtin_prefetch(&source->on_registration);
+    __builtin_prefetch(&source->on_event);
+    __builtin_prefetch(&source->target);
     const delivered done = deliver(source);
     step_end end;
     {
         const std::lock_guard hold{source->lock};
+        if (done.has_run) end_delivery(source);
         if (done.waits_again && !source->is_cancelled()) wait_for_next(source, done.setting);
         end = end_of_step(source);
     }

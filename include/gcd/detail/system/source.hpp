@@ -85,6 +85,18 @@ GCD_HIDDEN inline bool take_data(source_object* source, std::uint64_t& data) noe
     return true;
 }
 
+/// False if the source was cancelled: nothing is to be called. end_delivery() follows in either case.
+GCD_HIDDEN inline bool begin_delivery(source_object* source) noexcept {
+    return (source->state.fetch_or(source_object::running, std::memory_order_acq_rel) & source_object::cancelled) == 0;
+}
+
+GCD_HIDDEN inline void end_delivery(source_object* source) noexcept {
+    const unsigned before = source->state.fetch_and(~unsigned{source_object::running}, std::memory_order_acq_rel);
+    if ((before & source_object::awaited) == 0) return;
+    const std::lock_guard hold{source->lock};
+    source->idle.notify_all();
+}
+
 /// The event handler of every dispatch source.
 GCD_HIDDEN inline void deliver_event(void* context) noexcept {
     auto* source = static_cast<source_object*>(context);

@@ -237,6 +237,14 @@ GCD_HIDDEN inline bool run_row(lane* of, work_list& list, work*& last, const dra
     }
 }
 
+/// A row of sources that are due has mostly left the caches: what lies around the node of the one after next is on its
+/// way while these two run.
+[[gnu::always_inline]] inline void fetch_ahead(const work* node) noexcept {
+    const auto* around = reinterpret_cast<const char*>(node);
+    if (node == nullptr) return;
+    for (int line = -2; line <= 1; ++line) __builtin_prefetch(around + line * 64);
+}
+
 /// One item at a time. A workloop takes the highest level first.
 GCD_HIDDEN inline void drain_serial(lane* of, const drain_frame& in) {
     unsigned known = take_dirty(of);
@@ -275,6 +283,7 @@ GCD_HIDDEN inline void drain_serial(lane* of, const drain_frame& in) {
             --budget;
             more = list.detach(node);
             if (node->kind == work_kind::borrowed) {
+                if (more) fetch_ahead(list.first()->next.load(std::memory_order_relaxed));
                 pay_others(in.on, node, of);
                 node->fn(node, op::run);
             } else if (node->kind == work_kind::token) {
