@@ -23,6 +23,7 @@ from queue import SimpleQueue
 
 ROUNDS = 7
 PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
 MANY = 50_000
 
 
@@ -122,6 +123,33 @@ def apply_without_gil(gcd):
             work(i)
 
     return {"cygcd": spent(count, lambda: gcd.apply(count, work)), "a for loop": spent(count, loop)}
+
+
+def apply_in_python(gcd):
+    count = 4_000
+
+    def work(index):
+        total = 0
+        for i in range(100):
+            total += i * index
+
+    def some(first, last):
+        for i in range(first, last):
+            work(i)
+
+    def threads():
+        edges = [count * i // PROCESSORS for i in range(PROCESSORS + 1)]
+        started = [threading.Thread(target=some, args=edges[i : i + 2]) for i in range(PROCESSORS)]
+        for thread in started:
+            thread.start()
+        for thread in started:
+            thread.join()
+
+    return {
+        "cygcd": spent(count, lambda: gcd.apply(count, work)),
+        "a for loop": spent(count, lambda: some(0, count)),
+        "a thread for each processor": spent(count, threads),
+    }
 
 
 def semaphore(gcd):
@@ -350,6 +378,7 @@ ROWS = [
     (run_sync, "`run_sync`", 1 / 4),
     (apply, "`apply`", 1 / 1.5),
     (apply_without_gil, "`apply`, without the GIL", 0.8 * PROCESSORS),
+    (apply_in_python, "`apply`, 100 rounds in Python", 0.85 * PROCESSORS if FREE_THREADED else None),
     (semaphore, "`Semaphore` wait and signal", 20),
     (ping_pong, "submit and wait, ping-pong", 5),
     (two_queue_hop, "two-queue hop", None),
