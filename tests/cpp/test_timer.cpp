@@ -318,3 +318,24 @@ TEST_CASE("a handler never runs beside itself, on a concurrent queue either", "[
     REQUIRE(await([&] { return runs >= 50; }));
     CHECK(most == 0);
 }
+
+TEST_CASE("a timer that is set again while its handler ends fires again", "[timer]") {
+    const bool concurrent = GENERATE(false, true);
+    const gcd::queue queue{"timer", {.concurrent = concurrent}};
+    const gcd::semaphore fired{0};
+    // Each run sees what the one before it has done.
+    int runs = 0;
+    const timer once{gcd::timer_event{.repeating = false}, queue, [&] {
+                         ++runs;
+                         fired.signal();
+                     }};
+    constexpr int rounds = 20'000;
+    once->start();
+    for (int round = 0; round < rounds; ++round) {
+        REQUIRE(fired.wait_for(1min));
+        once->set_timer({.repeating = false});
+    }
+    REQUIRE(fired.wait_for(1min));
+    once->cancel_and_wait();
+    CHECK(runs == rounds + 1);
+}

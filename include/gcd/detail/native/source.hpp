@@ -8,6 +8,11 @@
 /// way once at most. A step does what there is: it calls the registration handler, or the event handler, or completes
 /// the cancellation. So these never run side by side, on a concurrent queue either. The event thread only marks that
 /// something has come, and brings the step on its way.
+///
+/// Everything is changed under the source's lock, with one exception: a step that leaves nothing behind ends without it,
+/// by the one change of the state from `running | under_way` to nothing. Whoever brings something marks it in the state,
+/// under the lock, before it looks at `under_way`: either the mark is there first, and the step can't end like that, or
+/// the step has ended, and another one is brought on its way.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/held.hpp>
@@ -61,6 +66,12 @@ private:
 
 /// All fields under the object's lock, save those that are the loop's.
 struct GCD_VISIBLE event_source : source_object {
+    /// More bits of `state`.
+    enum : unsigned {
+        has_event = 8,  ///< there is something to tell
+        under_way = 16, ///< the step is on its way, or runs
+    };
+
     struct step_node : work {
         event_source* of;
     };
@@ -71,8 +82,6 @@ struct GCD_VISIBLE event_source : source_object {
         event_source* of;
     };
 
-    bool step_is_under_way = false;
-    bool has_event = false;
     bool is_complete = false;
     /// Of a timer; raised by each set_timer: what is told of an earlier one is void.
     std::uint32_t setting = 0;
@@ -93,6 +102,14 @@ struct GCD_VISIBLE event_source : source_object {
     event_source(const source_config& from, queue_object* on, std::function<void(std::uint64_t)> event);
 
     [[nodiscard]] bool is_of(source_kind wanted) const noexcept { return config.kind == wanted; }
+    [[nodiscard]] bool has(unsigned bits) const noexcept { return (state.load(std::memory_order_relaxed) & bits) != 0; }
+    /// Under the lock. acq_rel, as the step before may have ended without it, and what its handler did comes first.
+    void mark(unsigned bits, bool on = true) noexcept {
+        if (on)
+            state.fetch_or(bits, std::memory_order_acq_rel);
+        else
+            state.fetch_and(~bits, std::memory_order_acq_rel);
+    }
     [[nodiscard]] bool has_user_descriptor() const noexcept {
         return is_of(source_kind::read) || is_of(source_kind::write);
     }
@@ -117,7 +134,8 @@ GCD_HIDDEN inline void let_go(event_source* source) noexcept {
 /// Under the lock. Only a cancellation isn't held up by suspensions.
 GCD_HIDDEN inline bool has_something_to_do(const event_source* source) noexcept {
     if (source->is_cancelled()) return !source->is_complete;
-    return source->started && source->suspensions == 0 && (source->has_event || source->on_registration);
+    return source->started && source->suspensions == 0 &&
+           (source->has(event_source::has_event) || source->on_registration);
 }
 
 /// An inactive workloop would refuse the completion of a source that was not started.
@@ -135,11 +153,8 @@ public:
     source_guard(const source_guard&) = delete;
     source_guard& operator=(const source_guard&) = delete;
     ~source_guard() {
-        const bool needed = !source_->step_is_under_way && has_something_to_do(source_);
-        if (needed) {
-            source_->step_is_under_way = true;
-            keep(source_);
-        }
+        const bool needed = !source_->has(event_source::under_way) && has_something_to_do(source_);
+        if (needed) source_->mark(event_source::under_way);
         source_->lock.unlock();
         if (needed) submit_step(source_);
     }
@@ -155,7 +170,7 @@ GCD_HIDDEN inline void time_has_come(timed* entry, telling what) noexcept {
     if (what == telling::keep) return keep(source);
     {
         const source_guard hold{source};
-        if (entry->told_mark == source->setting) source->has_event = true;
+        if (entry->told_mark == source->setting) source->mark(event_source::has_event);
     }
     let_go(source);
 }
@@ -165,7 +180,7 @@ GCD_HIDDEN inline void descriptor_is_ready(descriptor_watcher* entry, telling wh
     if (what == telling::keep) return keep(source);
     {
         const source_guard hold{source};
-        source->has_event = true;
+        source->mark(event_source::has_event);
     }
     let_go(source);
 }
@@ -195,7 +210,7 @@ GCD_HIDDEN inline void set_time(event_source* source, const timer_config& from) 
     source->target = target;
     source->interval = interval;
     source->leeway = leeway;
-    source->has_event = due;
+    source->mark(event_source::has_event, due);
 }
 
 GCD_HIDDEN inline void source_set_timer(source_object* object, const timer_config& timer) {
@@ -209,7 +224,6 @@ GCD_HIDDEN inline void source_set_timer(source_object* object, const timer_confi
 
 /// Under the lock, with an event. False if there is nothing to tell after all: somebody else was faster.
 GCD_HIDDEN inline bool take_event(event_source* source, std::uint64_t& data) noexcept {
-    source->has_event = false;
     switch (source->config.kind) {
     case source_kind::timer: {
         // One that is due once needs no clock.
@@ -235,34 +249,36 @@ GCD_HIDDEN inline void wait_for_next(event_source* source, std::uint32_t setting
     if (source->is_of(source_kind::timer)) {
         if (source->setting != setting || source->target == end_of_time) return;
         if (source->target <= loop.now(source->time.on))
-            source->has_event = true;
+            source->mark(event_source::has_event);
         else
             loop.arm(&source->time, source->target, source->leeway, setting);
     } else if (source->is_always_ready) {
-        source->has_event = true;
+        source->mark(event_source::has_event);
     } else if (!source->is_of(source_kind::process)) {
         // Who has a row of events to tell of is told of the next one when it is the queue's turn again.
         loop.arm(&source->watcher);
     }
 }
 
-/// Under the lock, as everything that changes the state here.
-GCD_HIDDEN inline void begin_delivery(event_source* source) noexcept {
-    source->state.store(source->state.load(std::memory_order_relaxed) | source_object::running,
-                        std::memory_order_relaxed);
+/// Under the lock: takes the event, and says that the handler runs, if it has to.
+GCD_HIDDEN inline bool begin_delivery(event_source* source, std::uint64_t& data) noexcept {
+    const bool begins = take_event(source, data);
+    // By the step itself, and under the lock: nobody else changes the state.
+    const unsigned seen = source->state.load(std::memory_order_relaxed) & ~unsigned{event_source::has_event};
+    source->state.store(begins ? seen | source_object::running : seen, std::memory_order_relaxed);
+    return begins;
 }
 
 /// Under the lock.
 GCD_HIDDEN inline void end_delivery(event_source* source) noexcept {
-    const unsigned seen = source->state.load(std::memory_order_relaxed);
-    source->state.store(seen & ~unsigned{source_object::running}, std::memory_order_relaxed);
-    if ((seen & source_object::awaited) != 0) source->idle.notify_all();
+    source->mark(source_object::running, false);
+    if (source->has(source_object::awaited)) source->idle.notify_all();
 }
 
 /// What a delivery leaves to be done.
 struct delivered {
-    bool waits_again = false;
     bool has_run = false;      ///< and is to be ended
+    bool waits_again = false;  ///< for the next event
     std::uint32_t setting = 0; ///< the timer's before it
 };
 
@@ -275,9 +291,10 @@ GCD_HIDDEN inline delivered deliver(event_source* source) noexcept {
         if (source->is_cancelled() || source->suspensions != 0) return {};
         if (source->on_registration) {
             registration.swap(source->on_registration);
-        } else if (source->has_event) {
-            done = {.waits_again = true, .has_run = take_event(source, data), .setting = source->setting};
-            if (done.has_run) begin_delivery(source);
+        } else if (source->has(event_source::has_event)) {
+            done.has_run = begin_delivery(source, data);
+            done.waits_again = !source->is_of(source_kind::timer) || source->target != end_of_time;
+            done.setting = source->setting;
         }
     }
     // What has come meanwhile is the next step's.
@@ -289,15 +306,24 @@ GCD_HIDDEN inline delivered deliver(event_source* source) noexcept {
     return done;
 }
 
-/// What a step does last. A source whose handler asks for a carried lock has steps that do so, but other handlers may
-/// not.
+/// Ends a step that leaves nothing behind, if nothing has come meanwhile. The source may be gone then.
+GCD_HIDDEN inline bool try_end(event_source* source) noexcept {
+    unsigned alone = unsigned{source_object::running} | event_source::under_way;
+    return source->state.compare_exchange_strong(alone, 0, std::memory_order_acq_rel, std::memory_order_relaxed);
+}
+
+/// What a step does last.
 enum class step_end : unsigned char { nothing_left, again, completion };
 
 /// Under the lock.
 GCD_HIDDEN inline step_end end_of_step(event_source* source) noexcept {
-    if (source->is_cancelled() && !std::exchange(source->is_complete, true)) return step_end::completion;
-    source->step_is_under_way = has_something_to_do(source);
-    return source->step_is_under_way ? step_end::again : step_end::nothing_left;
+    if (source->is_cancelled()) {
+        source->is_complete = true;
+        return step_end::completion;
+    }
+    if (has_something_to_do(source)) return step_end::again;
+    source->mark(event_source::under_way, false);
+    return step_end::nothing_left;
 }
 
 /// Nothing of the system's is looked at any more.
@@ -313,6 +339,7 @@ GCD_HIDDEN inline void run_step(work* node, op) noexcept {
     __builtin_prefetch(&source->on_event);
     __builtin_prefetch(&source->target);
     const delivered done = deliver(source);
+    if (done.has_run && !done.waits_again && try_end(source)) return;
     step_end end;
     {
         const std::lock_guard hold{source->lock};
@@ -320,17 +347,13 @@ GCD_HIDDEN inline void run_step(work* node, op) noexcept {
         if (done.waits_again && !source->is_cancelled()) wait_for_next(source, done.setting);
         end = end_of_step(source);
     }
-    if (end == step_end::completion) {
-        release_carried_here();
-        complete(source);
-        const std::lock_guard hold{source->lock};
-        end = end_of_step(source);
-    }
     // Once more, it goes to the queue's end.
-    if (end == step_end::again)
-        submit_step(source);
-    else
-        let_go(source);
+    if (end == step_end::again) submit_step(source);
+    if (end != step_end::completion) return;
+    // The event handler may have asked for a carried lock, and the step so too, but the other handlers need not.
+    release_carried_here();
+    complete(source);
+    let_go(source);
 }
 
 // --- the seam -----------------------------------------------------------------------------------------------------
@@ -345,6 +368,7 @@ GCD_HIDDEN inline source_object* source_create(const source_config& config, queu
     static_cast<void>(checked(on, "gcd::source: queue"));
     the_pool(); // the queue may come from another library, which is not the one to stay loaded
     auto* made = new event_source{config, on, std::move(event)};
+    keep(made); // until it is complete
     keep(on);
     return made;
 }
@@ -377,12 +401,15 @@ GCD_HIDDEN inline void cancel_checked(source_object* object) noexcept {
         const unsigned before = source->state.fetch_or(source_object::cancelled, std::memory_order_acq_rel);
         if ((before & source_object::cancelled) != 0) return;
         if (source->started) stop_watching(source);
-        completes = !source->step_is_under_way && !source->on_cancel && try_turn(on);
+        completes = !source->has(event_source::under_way) && !source->on_cancel && try_turn(on);
         source->is_complete = completes;
     }
     if (!completes) return;
-    const turn held{on->kind == object_kind::global_queue ? nullptr : on, on->serial};
-    complete(source);
+    {
+        const turn held{on->kind == object_kind::global_queue ? nullptr : on, on->serial};
+        complete(source);
+    }
+    let_go(source);
 }
 
 /// The last handle cancels. In the child of a fork what the parent watched can't be ended, and stays.
@@ -396,7 +423,7 @@ GCD_HIDDEN inline void release(source_object* source) noexcept {
 GCD_HIDDEN inline void watch_descriptor(event_source* source, int fd, std::uint32_t events, const char* what) {
     source->is_always_ready =
         the_loop().watch(&source->watcher, fd, events, what) == descriptor_table::added::always_ready;
-    source->has_event = source->is_always_ready;
+    source->mark(event_source::has_event, source->is_always_ready);
 }
 
 GCD_HIDDEN inline void source_start(source_object* object) {
