@@ -20,6 +20,7 @@ using gcd_test::await;
 using gcd_test::counted;
 using gcd_test::latch;
 using gcd_test::live_count;
+using gcd_test::race;
 
 TEST_CASE("a suspended queue starts nothing until it is resumed", "[queue][suspend]") {
     for (const bool concurrent : {false, true}) {
@@ -123,22 +124,9 @@ TEST_CASE("of racing resumes exactly one wins", "[queue][suspend]") {
     const gcd::queue serial;
     for (int round = 0; round < 500; ++round) {
         serial.suspend();
-        std::atomic<int> won{0};
-        std::atomic<int> lost{0};
-        latch both{2};
-        const auto resume = [&] {
-            static_cast<void>(both.arrive_and_wait());
-            try {
-                serial.resume();
-                ++won;
-            } catch (const std::logic_error&) {
-                ++lost;
-            }
-        };
-        std::thread other{resume};
-        resume();
-        other.join();
-        if (won != 1 || lost != 1) FAIL(won << " resumes won");
+        const auto resume = [&] { serial.resume(); };
+        const int won = race(resume, resume);
+        if (won != 1) FAIL(won << " resumes won");
     }
 }
 
@@ -225,19 +213,8 @@ TEST_CASE("activate on what isn't inactive is an error", "[queue][inactive]") {
 TEST_CASE("of racing activations exactly one wins", "[queue][inactive]") {
     for (int round = 0; round < 200; ++round) {
         const gcd::queue lazy{"", {.inactive = true}};
-        std::atomic<int> won{0};
-        latch both{2};
-        const auto activate = [&] {
-            static_cast<void>(both.arrive_and_wait());
-            try {
-                lazy.activate();
-                ++won;
-            } catch (const std::logic_error&) {
-            }
-        };
-        std::thread other{activate};
-        activate();
-        other.join();
+        const auto activate = [&] { lazy.activate(); };
+        const int won = race(activate, activate);
         if (won != 1) FAIL(won << " activations won");
         lazy.run_sync([] {});
     }

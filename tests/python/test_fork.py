@@ -91,26 +91,14 @@ def go_on():
 """
 
 
-def test_children_that_end_at_once_are_not_noticed_by_the_parent():
+@pytest.mark.parametrize("leave", ["os._exit", "sys.exit"])
+def test_children_that_end_at_once_are_not_noticed_by_the_parent(leave):
     run_case(
         UNDER_WAY
-        + """
+        + f"""
 for number in range(20):
     child = os.fork()
-    if child == 0: os._exit(number)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == number
-go_on()
-"""
-    )
-
-
-def test_children_leave_by_the_way_of_the_interpreter():
-    run_case(
-        UNDER_WAY
-        + """
-for number in range(10):
-    child = os.fork()
-    if child == 0: sys.exit(number)
+    if child == 0: {leave}(number)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == number
 go_on()
 """

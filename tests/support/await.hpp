@@ -6,10 +6,12 @@
 ///
 /// Nothing here uses the library under test.
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 
 namespace gcd_test {
@@ -99,6 +101,24 @@ private:
     mutable std::condition_variable changed_;
     bool set_ = false;
 };
+
+/// Makes both calls at the same time, on two threads: how many were not refused with a std::logic_error.
+template <class First, class Second> [[nodiscard]] int race(First&& first, Second&& second) {
+    std::atomic<int> won{0};
+    latch both{2};
+    const auto make = [&](auto& call) {
+        static_cast<void>(both.arrive_and_wait());
+        try {
+            call();
+            ++won;
+        } catch (const std::logic_error&) {
+        }
+    };
+    std::thread other{[&] { make(second); }};
+    make(first);
+    other.join();
+    return won;
+}
 
 } // namespace gcd_test
 

@@ -279,7 +279,7 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
 /// `beyond_limit`: the monitor's order to start one although as many as allowed are running.
 [[gnu::noinline]] inline void pool::wake_one(bool beyond_limit) noexcept {
     worker* woken = nullptr;
-    bool failed = false;
+    bool left_to_monitor = false;
     {
         const std::lock_guard hold{lock};
         const std::uint64_t seen = status.load(std::memory_order_seq_cst);
@@ -288,10 +288,10 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
         if (!beyond_limit && running(seen) >= width()) {
             // More run than when the caller looked, and they may all be about to block.
             woken = nullptr;
-            failed = true;
+            left_to_monitor = true;
         } else if (woken == nullptr) {
-            failed = threads < most_threads && (nicer_than_here() < 0 || !start_thread());
-            if (failed) start_wanted.store(true, std::memory_order_seq_cst);
+            left_to_monitor = threads < most_threads && (nicer_than_here() < 0 || !start_thread());
+            if (left_to_monitor) start_wanted.store(true, std::memory_order_seq_cst);
         } else {
             first_parked = woken->next_parked;
             woken->is_parked = false;
@@ -300,7 +300,7 @@ inline pool::parking pool::park(worker& self, bool was_searching) noexcept {
     }
     // None may run now, or can be had, or not from here: the monitor sees to it, and for those who have relied on this
     // one.
-    if (failed) arm_monitor();
+    if (left_to_monitor) arm_monitor();
     if (woken == nullptr) return;
     woken->wake.store(1, std::memory_order_release);
     sys::futex_wake(&woken->wake, 1);
