@@ -169,7 +169,7 @@ py::tuple copy_region(const py_data& self, size location) {
     return py::make_tuple(wrap(std::move(region)), offset);
 }
 
-void bind_protocols(py::class_<py_data>& type) {
+void bind_protocols(unlocked_class<py_data>& type) {
     type.def_buffer(&show);
     type.def("__len__", [](const py_data& self) { return self.bytes.size(); }, "Size in bytes.");
     type.def("__bytes__", [](const py_data& self) { return bytes_of(self.bytes); }, "A copy as bytes.");
@@ -208,8 +208,8 @@ PyObject* to_bytes(const gcd::data& data) {
 }
 
 void bind_data(py::module_& module) {
-    py::class_<py_data> type(
-        module, "Data", py::buffer_protocol(), py::release_gil_before_calling_cpp_dtor(),
+    unlocked_class<py_data> type(
+        module, "Data", py::buffer_protocol(),
         "Immutable bytes in one or more regions, which are shared, not copied, between the objects made from one\n"
         "another. Offers the buffer protocol; equal to, and with the hash of, the same bytes as `bytes`.\n\n"
         "See dispatch_data_create.",

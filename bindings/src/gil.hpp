@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -295,6 +296,19 @@ public:
 private:
     PyThreadState* state_;
 };
+
+/// Ends an object of the library without the GIL, as that may wait for a lock of the engine's.
+struct ends_without_gil {
+    template <class Object> void operator()(Object* object) const noexcept {
+        const gil_release released;
+        delete object;
+    }
+};
+
+/// The type of such objects. pybind11's own option for that asks for the GIL where nothing parks a thread that is to
+/// end: its frames are unwound then, and touch the state that the thread no longer has.
+template <class Object, class... Base>
+using unlocked_class = py::class_<Object, std::unique_ptr<Object, ends_without_gil>, Base...>;
 
 /// What a thread of Python's does that the closed gate has left without a result: the interpreter is about to end it,
 /// as it ends every thread that is left, and nobody is to hear of it before. Not for ever, as a function of atexit may

@@ -23,8 +23,8 @@ struct group_entry {
 };
 
 void bind_entry(py::module_& module) {
-    py::class_<group_entry> type(module, "_Entry", py::release_gil_before_calling_cpp_dtor(),
-                                 "What Group.entered() gives: enters a group for a with block.", apart());
+    unlocked_class<group_entry> type(module, "_Entry", "What Group.entered() gives: enters a group for a with block.",
+                                     apart());
     require_init(type);
     type.def("__enter__", [](const group_entry& self) { self.group.enter().release(); }, "Enters the group.");
     type.def("__exit__", [](const group_entry& self, const py::args&) { self.group.leave(); }, "Leaves the group.");
@@ -44,11 +44,12 @@ PyObject* run_async_in_group_quickly(PyObject* self, PyObject* const* arguments,
 
 void bind_group(py::module_& module) {
     bind_entry(module);
-    py::class_<gcd::group> type(module, "Group", py::release_gil_before_calling_cpp_dtor(),
-                                "Counts what has been entered and not left; waits for the end of it all, or tells of\n"
-                                "it. All methods may be called from any thread.\n\n"
-                                "See dispatch_group_create.",
-                                apart());
+    unlocked_class<gcd::group> type(
+        module, "Group",
+        "Counts what has been entered and not left; waits for the end of it all, or tells of\n"
+        "it. All methods may be called from any thread.\n\n"
+        "See dispatch_group_create.",
+        apart());
     require_init(type);
     type.def(py::init<>());
     type.def(

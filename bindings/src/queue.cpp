@@ -212,8 +212,8 @@ struct queue_suspension {
 };
 
 void bind_suspension(py::module_& module) {
-    py::class_<queue_suspension> type(module, "_Suspension", py::release_gil_before_calling_cpp_dtor(),
-                                      "What Queue.suspended() gives: suspends a queue for a with block.", apart());
+    unlocked_class<queue_suspension> type(module, "_Suspension",
+                                          "What Queue.suspended() gives: suspends a queue for a with block.", apart());
     require_init(type);
     type.def(
         "__enter__",
@@ -231,7 +231,7 @@ void bind_suspension(py::module_& module) {
         "Resumes the queue.");
 }
 
-void bind_submission(py::class_<gcd::queue>& type) {
+void bind_submission(unlocked_class<gcd::queue>& type) {
     type.def(
         "run_async", [](const gcd::queue& self, py::function func) { self.run_async(py_task{std::move(func)}); },
         py::arg("func"),
@@ -283,7 +283,7 @@ void bind_submission(py::class_<gcd::queue>& type) {
         "See dispatch_after.");
 }
 
-void quicken(py::class_<gcd::queue>& type) {
+void quicken(unlocked_class<gcd::queue>& type) {
     quick_method<&run_async_quickly>::install(type, "run_async");
     quick_method<&run_sync_quickly>::install(type, "run_sync");
     quick_method<&barrier_async_quickly>::install(type, "barrier_async");
@@ -291,7 +291,7 @@ void quicken(py::class_<gcd::queue>& type) {
     quick_init<gcd::queue, &make_queue_quickly>::install(type);
 }
 
-void bind_state(py::class_<gcd::queue>& type) {
+void bind_state(unlocked_class<gcd::queue>& type) {
     type.def(
         "suspend",
         [](const gcd::queue& self) {
@@ -352,7 +352,7 @@ void bind_state(py::class_<gcd::queue>& type) {
         "__hash__", [](const gcd::queue& self) { return std::hash<gcd::queue>{}(self); }, "Equal for the same queue.");
 }
 
-void bind_values(py::class_<gcd::queue>& type) {
+void bind_values(unlocked_class<gcd::queue>& type) {
     type.def("set_context", &set_context, py::arg("value"), py::arg("finalizer") = py::none(),
              "Attaches a value to the queue. The finalizer, called without arguments, runs once: before set_context()\n"
              "returns when the context is replaced, else when the queue's last reference ends, on some thread.\n\n"
@@ -388,8 +388,8 @@ struct queue_part {
 
 void bind_queue(py::module_& module) {
     bind_suspension(module);
-    py::class_<gcd::queue> type(
-        module, "Queue", py::release_gil_before_calling_cpp_dtor(),
+    unlocked_class<gcd::queue> type(
+        module, "Queue",
         "Runs callables on threads of the system: one at a time in order (serial), or side by side (concurrent).\n\n"
         "When the last reference to a queue ends, what was submitted still runs, even if the queue was suspended or\n"
         "inactive. All methods may be called from any thread.\n\n"

@@ -57,8 +57,8 @@ PyObject* exit_quickly(PyObject* self, PyObject* const*, Py_ssize_t) {
 } // namespace
 
 void bind_semaphore(py::module_& module) {
-    py::class_<py_semaphore> type(
-        module, "Semaphore", py::release_gil_before_calling_cpp_dtor(),
+    unlocked_class<py_semaphore> type(
+        module, "Semaphore",
         "A counting semaphore. Usable with `with`. All methods may be called from any thread.\n\n"
         "See dispatch_semaphore_create.",
         apart());

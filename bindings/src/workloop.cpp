@@ -22,8 +22,8 @@ void set_frequency(const gcd::workloop& self, integer<unsigned> frequency) {
 } // namespace
 
 void bind_workloop(py::module_& module) {
-    py::class_<gcd::workloop, gcd::queue> type(
-        module, "Workloop", py::release_gil_before_calling_cpp_dtor(),
+    unlocked_class<gcd::workloop, gcd::queue> type(
+        module, "Workloop",
         "A serial queue that runs the item of highest QoS first. Goes wherever a Queue goes. It can't be suspended or\n"
         "retargeted, and takes no work while it is inactive. On Linux's libdispatch it is a plain serial queue.\n\n"
         "See dispatch_workloop_create.",

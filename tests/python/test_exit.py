@@ -275,6 +275,25 @@ def test_threads_use_the_library_while_the_interpreter_ends(daemon):
     )
 
 
+def test_daemon_threads_drop_objects_while_the_interpreter_ends():
+    # Where each gives the GIL back and asks for it again.
+    run_case(
+        """
+        started = threading.Event()
+        def work():
+            queue, group = cygcd.Queue(), cygcd.Group()
+            while True:
+                started.set()
+                for make in (cygcd.Queue, cygcd.Group, cygcd.Semaphore, cygcd.Data, cygcd.Once): make()
+                with queue.suspended(), group.entered(): pass
+                cygcd.Workloop("ends"), cygcd.Timer(1, print), cygcd.IOChannel(0)
+        for _ in range(4): threading.Thread(target=work, daemon=True).start()
+        assert started.wait(5)
+        time.sleep(0.05)
+        """
+    )
+
+
 def test_functions_of_atexit_that_run_after_the_gate_has_closed_find_it_working():
     done = run_script(
         """
