@@ -242,7 +242,10 @@ GCD_HIDDEN inline bool run_row(lane* of, work_list& list, work*& last, const dra
 [[gnu::always_inline]] inline void fetch_ahead(const work* node) noexcept {
     const auto* around = reinterpret_cast<const char*>(node);
     if (node == nullptr) return;
-    for (int line = -2; line <= 1; ++line) __builtin_prefetch(around + line * 64);
+    __builtin_prefetch(around - 128);
+    __builtin_prefetch(around - 64);
+    __builtin_prefetch(around);
+    __builtin_prefetch(around + 64);
 }
 
 /// One item at a time. A workloop takes the highest level first.
