@@ -164,6 +164,35 @@ go_on()
     )
 
 
+@pytest.mark.parametrize(
+    "source",
+    ["cygcd.Timer(0.001, handler)", "cygcd.Timer(0, handler, repeating=False)", "cygcd.ReadSource(0, handler)"],
+)
+def test_child_that_a_handler_has_made_ends_with_the_handler(source):
+    # With libdispatch it has to end inside of it.
+    leave = "return" if NATIVE else "os._exit(0)"
+    run_case(
+        UNDER_WAY
+        + f"""
+ends = os.pipe()
+os.write(ends[1], b"x")
+os.dup2(ends[0], 0)
+seen = []
+def handler(*_):
+    if seen: return
+    child = os.fork()
+    if child == 0: {leave}
+    seen.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+source = {source}
+source.start()
+assert eventually(lambda: seen)
+source.cancel_and_wait()
+assert seen == [0]
+go_on()
+"""
+    )
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing_works_beside_work_under_way(method, tmp_path):
     script = tmp_path / "script.py"

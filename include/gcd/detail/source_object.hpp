@@ -27,7 +27,7 @@ struct GCD_VISIBLE source_object : object {
     /// Bits of `state`.
     enum : unsigned {
         cancelled = 1, ///< set by cancel, for good
-        running = 2,   ///< set by a delivery before it looks at `cancelled`, cleared after the event handler
+        running = 2,   ///< set by a delivery, in one with its look at `cancelled`; cleared after the event handler
         awaited = 4,   ///< set by cancel_and_wait under the lock: the delivery that ends is to announce it
     };
 
@@ -37,7 +37,7 @@ struct GCD_VISIBLE source_object : object {
     source_config config;            ///< the timer part under the lock
 
     std::mutex lock;
-    std::function<void()> on_registration; ///< under the lock until started
+    std::function<void()> on_registration; ///< under the lock
     std::size_t suspensions = 0;           ///< under the lock
     queue_object* const queue;             ///< with one engine reference
     /// Run and destroyed by deliveries and the completion, which an engine never runs side by side.
@@ -47,12 +47,11 @@ struct GCD_VISIBLE source_object : object {
     std::atomic<frame*> active{nullptr};
     /// Of the latest delivery. Relaxed: a number.
     std::atomic<std::uint64_t> data{0};
-    /// A delivery sets `running` and looks at `cancelled` in one step, a cancel sets `cancelled`: by the order of these
-    /// two either the delivery sees it and calls nothing, or it had begun before. Who finds `running` cleared also sees
-    /// what the handler did.
+    /// A delivery sets `running` and looks at `cancelled` in one step or one hold of the lock, a cancel sets `cancelled`:
+    /// by the order of these two either the delivery sees it and calls nothing, or it had begun before. Who finds
+    /// `running` cleared also sees what the handler did.
     std::atomic<unsigned> state{0};
-    /// Who needs the memory: all handles together, and what the engine has under way. Whoever lowers it to zero
-    /// (acq_rel) frees it.
+    /// Who needs the memory: all handles together, and the engine's. Whoever lowers it to zero (acq_rel) frees it.
     std::atomic<int> keeps{1};
     bool started = false; ///< under the lock
 

@@ -4,11 +4,16 @@
 #include "await.hpp"
 #include "catch.hpp"
 #include "child.hpp"
+#include "collect.hpp"
+#include "temp.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using gcd_test::holds_in_child;
@@ -16,6 +21,27 @@ using gcd_test::is_refused;
 using gcd_test::latch;
 
 namespace {
+
+/// Ends a child of a fork in a way that its parent knows, when the thread has come to its end.
+struct end_of_thread {
+    bool is_child = false;
+    ~end_of_thread() {
+        if (is_child) ::_exit(7);
+    }
+};
+thread_local end_of_thread the_end;
+
+/// Goes on in the child too, which must come to this thread's end. What it gives is the parent's.
+bool goes_on_in_child() {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::alarm(20);
+        the_end.is_child = true;
+        return false;
+    }
+    int status = 0;
+    return child > 0 && ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7;
+}
 
 /// Everything that an idle engine can do.
 bool works() {
@@ -113,4 +139,64 @@ TEST_CASE("a fork inside an item leaves the parent's other work to the parent", 
     queue.run_sync([] {});
     CHECK(held);
     CHECK(ran == 1);
+}
+
+TEST_CASE("the child of a fork that a handler has made ends with the handler", "[native][fork]") {
+    const gcd::queue queue{"forking", {.concurrent = GENERATE(false, true)}};
+    std::atomic<bool> held{false};
+    gcd_test::signal ran;
+    std::atomic<bool> first{true};
+    const auto once = [&] {
+        if (!first.exchange(false)) return;
+        held = goes_on_in_child();
+        ran.set();
+    };
+    const auto check = [&](const auto& source) {
+        source.start();
+        CHECK(ran.wait());
+        source.cancel_and_wait();
+        CHECK(held);
+    };
+    SECTION("of a timer that repeats") { check(gcd::timer{{.interval = 1ms}, queue, once}); }
+    SECTION("of a timer that fires once") { check(gcd::timer{{.repeating = false}, queue, once}); }
+    SECTION("of a descriptor") {
+        const gcd_test::pipe ends;
+        gcd_test::write_all(ends.write.get(), "x");
+        check(gcd::read_source{{.fd = ends.read.get()}, queue, once});
+    }
+    SECTION("of a file, which is always ready") {
+        const gcd_test::temp_file file{"x"};
+        const gcd_test::fd opened = file.open();
+        check(gcd::read_source{{.fd = opened.get()}, queue, once});
+    }
+    SECTION("of a registration") {
+        const gcd::timer timer{{.interval = 1h, .start_delay = 1h}, queue, [] {}};
+        timer.set_registration_handler(once);
+        check(timer);
+    }
+}
+
+TEST_CASE("the child of a fork that a channel's handler has made ends with the handler", "[native][fork][io]") {
+    const gcd_test::temp_file file{gcd_test::pattern(1'000'000)};
+    const gcd_test::fd opened = file.open();
+    const gcd::queue queue{"forking"};
+    std::atomic<bool> held{false};
+    std::atomic<bool> first{true};
+    gcd_test::signal ran;
+    const auto once = [&] {
+        if (!first.exchange(false)) return;
+        held = goes_on_in_child();
+        ran.set();
+    };
+    gcd_test::signal closed;
+    const gcd::io_channel channel{opened.get(), gcd::io_type::stream, &queue, [&](int) { closed.set(); }};
+    channel.set_high_water(10'000);
+    SECTION("of a read") {
+        channel.read(1'000'000, [&](bool, const gcd::data&, int) { once(); });
+    }
+    SECTION("of a barrier") { channel.barrier(once); }
+    CHECK(ran.wait());
+    channel.close();
+    CHECK(closed.wait());
+    CHECK(held);
 }

@@ -166,9 +166,12 @@ struct barrier_work final : work {
     }
 
     static void invoke(work* base, op what) noexcept {
-        const std::unique_ptr<barrier_work> self{static_cast<barrier_work*>(base)};
+        std::unique_ptr<barrier_work> self{static_cast<barrier_work*>(base)};
         self->inner->queue = self->queue;
         self->inner->fn(self->inner, what);
+        // In the child of a fork that the callable has made, the rest is the parent's.
+        if (is_inherited(self->channel.get())) [[unlikely]]
+            return static_cast<void>(self.release());
         if (!self->started) return;
         due_work due;
         {
@@ -180,7 +183,8 @@ struct barrier_work final : work {
     }
 };
 
-GCD_HIDDEN inline void call_handler(channel_request* of, bool done, data_object* chunk, int error) noexcept {
+/// False in the child of a fork that the handler has made: all that would follow is the parent's.
+GCD_HIDDEN inline bool call_handler(channel_request* of, bool done, data_object* chunk, int error) noexcept {
     const handler_frame inside{of->queue.get()};
     try {
         // The last call takes the callable with it, so that what it holds ends on its queue too.
@@ -192,6 +196,7 @@ GCD_HIDDEN inline void call_handler(channel_request* of, bool done, data_object*
     } catch (...) {
         report_exception();
     }
+    return !is_inherited(of->channel.get());
 }
 
 /// Memory of the caller's for a chunk of such a size, or null. What it throws is the caller's.

@@ -44,7 +44,7 @@ struct io_job {
 /// Of the channel (channel.hpp): who has asked for an operation.
 struct channel_request;
 /// Calls the handler, with a count of the chunk, which may be null. On the handler's queue, one call at a time.
-GCD_HIDDEN void call_handler(channel_request* of, bool done, data_object* chunk, int error) noexcept;
+GCD_HIDDEN bool call_handler(channel_request* of, bool done, data_object* chunk, int error) noexcept;
 /// Memory for a chunk of such a size, or null if there is none. On the side's queue.
 GCD_HIDDEN std::byte* ask_for_memory(channel_request* of, std::size_t size) noexcept;
 /// After the last call.

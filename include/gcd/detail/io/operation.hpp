@@ -377,10 +377,12 @@ private:
             if (last) error = self->error_;
         }
         const std::size_t size = chunk != nullptr && !last ? data_size(chunk) : 0;
-        if (what == op::run)
-            call_handler(self->request_, last, chunk, error);
-        else if (chunk != nullptr)
+        if (what == op::run) {
+            if (!call_handler(self->request_, last, chunk, error)) [[unlikely]]
+                return;
+        } else if (chunk != nullptr) {
             release(chunk);
+        }
         if (last) {
             channel_request* request = self->request_;
             delete self;

@@ -9,10 +9,10 @@
 /// the cancellation. So these never run side by side, on a concurrent queue either. The event thread only marks that
 /// something has come, and brings the step on its way.
 ///
-/// Everything is changed under the source's lock, with one exception: a step that leaves nothing behind ends without it,
-/// by the one change of the state from `running | under_way` to nothing. Whoever brings something marks it in the state,
-/// under the lock, before it looks at `under_way`: either the mark is there first, and the step can't end like that, or
-/// the step has ended, and another one is brought on its way.
+/// A step that leaves nothing behind ends without the source's lock, by the one change of the state from
+/// `running | under_way` to nothing. Whoever brings an event, or cancels, marks it in the state, under the lock, before it
+/// looks at `under_way`: either the mark is there first, and the step can't end like that, or the step has ended, and
+/// another one is brought on its way. A resume finds the mark of what it lets go.
 
 #include <gcd/config.hpp>
 #include <gcd/detail/held.hpp>
@@ -64,12 +64,12 @@ private:
     bool writes_ = false;
 };
 
-/// All fields under the object's lock, save those that are the loop's.
+/// All fields under the object's lock, save those that are the loop's, and the state.
 struct GCD_VISIBLE event_source : source_object {
     /// More bits of `state`.
     enum : unsigned {
         has_event = 8,  ///< there is something to tell
-        under_way = 16, ///< the step is on its way, or runs
+        under_way = 16, ///< the step is on its way, or runs, or was the last one
     };
 
     struct step_node : work {
@@ -340,6 +340,9 @@ GCD_HIDDEN inline void run_step(work* node, op) noexcept {
     __builtin_prefetch(&source->target);
     const delivered done = deliver(source);
     if (done.has_run && !done.waits_again && try_end(source)) return;
+    // In the child of a fork that a handler has made, the rest is the parent's, and the lock may be one of its threads'.
+    if (is_inherited(source)) [[unlikely]]
+        return;
     step_end end;
     {
         const std::lock_guard hold{source->lock};

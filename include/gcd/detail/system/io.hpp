@@ -70,7 +70,7 @@ GCD_HIDDEN inline void engine_close(channel_object* channel, bool stop) noexcept
 
 /// libdispatch's call for an operation, on the operation's queue.
 GCD_HIDDEN inline void deliver(channel_request* of, bool done, void* data, int error) {
-    call_handler(of, done, own_chunk(data), error);
+    if (!call_handler(of, done, own_chunk(data), error)) return;
     // A count that end_request gives up; the block's own keeps the request meanwhile.
     if (done) end_request(kept<channel_request>::another(of).give_up());
 }
