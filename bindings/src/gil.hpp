@@ -116,8 +116,9 @@ private:
     static inline unsigned long identity_ = 0;
 };
 
-/// Makes thread states. Python takes a lock of its own for that, without the GIL, and before 3.12 the child of a fork
-/// that falls in between waits for it for ever; so a fork waits until none is being made.
+/// Makes thread states. Python takes a lock of its own for that, without the GIL, and the child of a fork that falls in
+/// between waits for it for ever; so a fork waits until none is being made. From 3.13 on Python's fork takes its lock
+/// itself, before it would ask for ours here.
 class state_maker {
 public:
     /// For a thread that Python doesn't know. It has one count, as PyGILState_Ensure() counts.
@@ -126,12 +127,23 @@ public:
         // Without memory there is no state, and PyGILState_Ensure() says so.
         static_cast<void>(PyThreadState_New(PyInterpreterState_Main()));
     }
+#if PY_VERSION_HEX < 0x030D0000
     static void guard_forks() {
         ::pthread_atfork([] { lock_.lock(); }, [] { lock_.unlock(); }, [] { lock_.unlock(); });
     }
 
 private:
     static inline std::mutex lock_;
+#else
+    static void guard_forks() {}
+
+private:
+    struct no_lock {
+        void lock() noexcept {}
+        void unlock() noexcept {}
+    };
+    static inline no_lock lock_;
+#endif
 };
 
 // Never inlined, so that the unwinder meets this frame, and parks, before it can meet a noexcept one. A thread that

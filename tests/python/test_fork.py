@@ -170,7 +170,7 @@ go_on()
 )
 def test_child_that_a_handler_has_made_ends_with_the_handler(source):
     # With libdispatch it has to end inside of it.
-    leave = "return" if NATIVE else "os._exit(0)"
+    leave = "return" if NATIVE else "os._exit(7)"
     run_case(
         UNDER_WAY
         + f"""
@@ -178,16 +178,22 @@ ends = os.pipe()
 os.write(ends[1], b"x")
 os.dup2(ends[0], 0)
 seen = []
+# Goes with the thread's state.
+own = threading.local()
+class End:
+    def __del__(self): os._exit(7)
 def handler(*_):
     if seen: return
     child = os.fork()
-    if child == 0: {leave}
+    if child == 0:
+        own.end = End()
+        {leave}
     seen.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 source = {source}
 source.start()
 assert eventually(lambda: seen)
 source.cancel_and_wait()
-assert seen == [0]
+assert seen == [7]
 go_on()
 """
     )
