@@ -123,27 +123,19 @@ class state_maker {
 public:
     /// For a thread that Python doesn't know. It has one count, as PyGILState_Ensure() counts.
     static void make() {
-        const std::lock_guard hold{lock_};
+        std::unique_lock hold{lock_, std::defer_lock};
+        if constexpr (!python_guards_forks) hold.lock();
         // Without memory there is no state, and PyGILState_Ensure() says so.
         static_cast<void>(PyThreadState_New(PyInterpreterState_Main()));
     }
-#if PY_VERSION_HEX < 0x030D0000
     static void guard_forks() {
-        ::pthread_atfork([] { lock_.lock(); }, [] { lock_.unlock(); }, [] { lock_.unlock(); });
+        if constexpr (!python_guards_forks)
+            ::pthread_atfork([] { lock_.lock(); }, [] { lock_.unlock(); }, [] { lock_.unlock(); });
     }
 
 private:
+    static constexpr bool python_guards_forks = PY_VERSION_HEX >= 0x030D0000;
     static inline std::mutex lock_;
-#else
-    static void guard_forks() {}
-
-private:
-    struct no_lock {
-        void lock() noexcept {}
-        void unlock() noexcept {}
-    };
-    static inline no_lock lock_;
-#endif
 };
 
 // Never inlined, so that the unwinder meets this frame, and parks, before it can meet a noexcept one. A thread that
