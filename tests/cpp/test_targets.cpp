@@ -211,7 +211,7 @@ TEST_CASE("two threads can't make a cycle together", "[queue][target]") {
     for (int round = 0; round < 300; ++round) {
         const gcd::queue a;
         const gcd::queue b;
-        const int won = race([&] { a.set_target_queue(b); }, [&] { b.set_target_queue(a); });
+        const int won = race<std::invalid_argument>([&] { a.set_target_queue(b); }, [&] { b.set_target_queue(a); });
         if (won != 1) FAIL(won << " of the two were accepted");
     }
 }

@@ -279,17 +279,16 @@ def test_daemon_threads_drop_objects_while_the_interpreter_ends():
     # Where each gives the GIL back and asks for it again.
     run_case(
         """
-        started = threading.Event()
+        turns = threading.Semaphore(0)
         def work():
             queue, group = cygcd.Queue(), cygcd.Group()
             while True:
-                started.set()
                 for make in (cygcd.Queue, cygcd.Group, cygcd.Semaphore, cygcd.Data, cygcd.Once): make()
                 with queue.suspended(), group.entered(): pass
                 cygcd.Workloop("ends"), cygcd.Timer(1, print), cygcd.IOChannel(0)
+                turns.release()
         for _ in range(4): threading.Thread(target=work, daemon=True).start()
-        assert started.wait(5)
-        time.sleep(0.05)
+        for _ in range(500): assert turns.acquire(timeout=5)
         """
     )
 

@@ -102,8 +102,9 @@ private:
     bool set_ = false;
 };
 
-/// Makes both calls at the same time, on two threads: how many were not refused with a std::logic_error.
-template <class First, class Second> [[nodiscard]] int race(First&& first, Second&& second) {
+/// Makes both calls at the same time, on two threads: how many were not refused, by an exception of that type.
+template <class Refusal = std::logic_error, class First, class Second> [[nodiscard]] int race(First&& first,
+                                                                                              Second&& second) {
     std::atomic<int> won{0};
     latch both{2};
     const auto make = [&](auto& call) {
@@ -111,7 +112,7 @@ template <class First, class Second> [[nodiscard]] int race(First&& first, Secon
         try {
             call();
             ++won;
-        } catch (const std::logic_error&) {
+        } catch (const Refusal&) {
         }
     };
     std::thread other{[&] { make(second); }};

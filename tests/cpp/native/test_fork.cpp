@@ -43,6 +43,19 @@ bool goes_on_in_child() {
     return child > 0 && ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7;
 }
 
+/// A handler whose first run forks.
+struct fork_once {
+    std::atomic<bool> first{true};
+    std::atomic<bool> held{false};
+    gcd_test::signal ran;
+
+    void run() {
+        if (!first.exchange(false)) return;
+        held = goes_on_in_child();
+        ran.set();
+    }
+};
+
 /// Everything that an idle engine can do.
 bool works() {
     const gcd::queue serial{"child"};
@@ -143,19 +156,13 @@ TEST_CASE("a fork inside an item leaves the parent's other work to the parent", 
 
 TEST_CASE("the child of a fork that a handler has made ends with the handler", "[native][fork]") {
     const gcd::queue queue{"forking", {.concurrent = GENERATE(false, true)}};
-    std::atomic<bool> held{false};
-    gcd_test::signal ran;
-    std::atomic<bool> first{true};
-    const auto once = [&] {
-        if (!first.exchange(false)) return;
-        held = goes_on_in_child();
-        ran.set();
-    };
+    fork_once forks;
+    const auto once = [&] { forks.run(); };
     const auto check = [&](const auto& source) {
         source.start();
-        CHECK(ran.wait());
+        CHECK(forks.ran.wait());
         source.cancel_and_wait();
-        CHECK(held);
+        CHECK(forks.held);
     };
     SECTION("of a timer that repeats") { check(gcd::timer{{.interval = 1ms}, queue, once}); }
     SECTION("of a timer that fires once") { check(gcd::timer{{.repeating = false}, queue, once}); }
@@ -180,14 +187,8 @@ TEST_CASE("the child of a fork that a channel's handler has made ends with the h
     const gcd_test::temp_file file{gcd_test::pattern(1'000'000)};
     const gcd_test::fd opened = file.open();
     const gcd::queue queue{"forking"};
-    std::atomic<bool> held{false};
-    std::atomic<bool> first{true};
-    gcd_test::signal ran;
-    const auto once = [&] {
-        if (!first.exchange(false)) return;
-        held = goes_on_in_child();
-        ran.set();
-    };
+    fork_once forks;
+    const auto once = [&] { forks.run(); };
     gcd_test::signal closed;
     const gcd::io_channel channel{opened.get(), gcd::io_type::stream, &queue, [&](int) { closed.set(); }};
     channel.set_high_water(10'000);
@@ -195,8 +196,8 @@ TEST_CASE("the child of a fork that a channel's handler has made ends with the h
         channel.read(1'000'000, [&](bool, const gcd::data&, int) { once(); });
     }
     SECTION("of a barrier") { channel.barrier(once); }
-    CHECK(ran.wait());
+    CHECK(forks.ran.wait());
     channel.close();
     CHECK(closed.wait());
-    CHECK(held);
+    CHECK(forks.held);
 }
