@@ -8,9 +8,8 @@
 #include <gcd/detail/io/engine.hpp>
 #include <gcd/detail/types.hpp>
 
-#include <cstddef>
-#include <utility>
-#include <vector>
+#include <bit>
+#include <cstdint>
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
 
@@ -28,46 +27,48 @@ GCD_HIDDEN inline data_object* joined(data_object* one, data_object* other) {
 }
 
 /// Pieces in the order of their arrival. A concatenation takes as long as it has regions, so pieces are joined with
-/// others of their own weight only: n of them take n log n, not n * n.
+/// as many others only: n of them take n log n, not n * n.
 class data_gather {
 public:
     data_gather() = default;
     data_gather(const data_gather&) = delete;
     data_gather& operator=(const data_gather&) = delete;
     ~data_gather() {
-        for (const part& each : parts_) release(each.data);
+        while (data_object* part = take_smallest()) release(part);
     }
-
-    [[nodiscard]] bool is_empty() const noexcept { return parts_.empty(); }
 
     /// Takes a count of the piece.
     void add(data_object* piece) {
-        part added{piece, 1};
-        while (!parts_.empty() && parts_.back().weight <= added.weight) {
-            const part before = parts_.back();
-            parts_.pop_back();
-            added = {joined(before.data, added.data), before.weight + added.weight};
-        }
-        parts_.push_back(added);
+        unsigned level = 0;
+        for (; has(level); ++level) piece = joined(take(level), piece);
+        parts_[level] = piece;
+        held_ |= std::uint64_t{1} << level;
     }
 
     /// All so far, as one; null for nothing.
     [[nodiscard]] data_object* take() {
-        data_object* all = nullptr;
-        while (!parts_.empty()) {
-            data_object* before = parts_.back().data;
-            parts_.pop_back();
-            all = all == nullptr ? before : joined(before, all);
-        }
+        data_object* all = take_smallest();
+        while (data_object* before = take_smallest()) all = joined(before, all);
         return all;
     }
 
 private:
-    struct part {
-        data_object* data;
-        std::size_t weight;
-    };
-    std::vector<part> parts_;
+    /// There is no memory for two to the power of this many pieces.
+    static constexpr unsigned levels = 40;
+
+    [[nodiscard]] bool has(unsigned level) const noexcept { return ((held_ >> level) & 1U) != 0; }
+    data_object* take(unsigned level) noexcept {
+        held_ &= ~(std::uint64_t{1} << level);
+        return parts_[level];
+    }
+    /// The part that came last, or null.
+    data_object* take_smallest() noexcept {
+        return held_ == 0 ? nullptr : take(static_cast<unsigned>(std::countr_zero(held_)));
+    }
+
+    /// Where `held_` has the bit: what two to the power of the index many pieces have become. Higher ones came before.
+    data_object* parts_[levels];
+    std::uint64_t held_ = 0;
 };
 
 } // namespace gcd::inline GCD_ABI::detail::GCD_ENGINE
