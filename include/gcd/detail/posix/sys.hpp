@@ -47,21 +47,20 @@ using fault = int (*)(const char* call);
 /// Null, or the function that is asked. Set by tests (release) while nothing else runs, read at each call (acquire).
 GCD_VISIBLE inline constinit std::atomic<fault> fault_hook{nullptr};
 
-/// Makes one call, unless the hook lets it fail.
-template <class Call> auto once(const char* name, Call&& call) noexcept -> decltype(call()) {
-    if (const fault hook = fault_hook.load(std::memory_order_acquire)) [[unlikely]] {
-        if (const int error = hook(name); error != 0) {
-            errno = error;
-            return -1;
-        }
-    }
-    return call();
+/// True if the hook lets the call fail, with errno as it says.
+GCD_HIDDEN inline bool is_to_fail(const char* name) noexcept {
+    const fault hook = fault_hook.load(std::memory_order_acquire);
+    if (hook == nullptr) [[likely]]
+        return false;
+    const int error = hook(name);
+    if (error != 0) errno = error;
+    return error != 0;
 }
 
-/// Makes a call until no signal interrupts it.
-template <class Call> auto retried(const char* name, Call&& call) noexcept -> decltype(call()) {
+/// Makes a call until no signal interrupts it, unless the hook lets it fail.
+template <class Call> auto retried(const char* name, Call call) noexcept {
     for (;;) {
-        const auto result = once(name, call);
+        const decltype(call()) result = is_to_fail(name) ? -1 : call();
         if (result != -1 || errno != EINTR) return result;
     }
 }
@@ -204,18 +203,14 @@ GCD_HIDDEN inline void timer_set(int timer, std::int64_t at) noexcept {
 /// Gives 0, or an errno, as the call of its name does.
 GCD_HIDDEN inline int thread_create(const pthread_attr_t* attributes, void* (*body)(void*), void* context) noexcept {
     pthread_t made{};
-    const int result = once("pthread_create", [&] { return ::pthread_create(&made, attributes, body, context); });
-    return result == -1 ? errno : result;
+    return is_to_fail("pthread_create") ? errno : ::pthread_create(&made, attributes, body, context);
 }
 
 /// Address space that takes memory where it is written to; null if there is none.
 GCD_HIDDEN inline void* reserve_memory(std::size_t size) noexcept {
-    void* mapped = MAP_FAILED;
-    const auto map = [&] {
-        mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        return mapped == MAP_FAILED ? -1 : 0;
-    };
-    return once("mmap", map) == -1 ? nullptr : mapped;
+    if (is_to_fail("mmap")) return nullptr;
+    void* mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return mapped == MAP_FAILED ? nullptr : mapped;
 }
 
 /// A counter that is never waited for.
