@@ -6,6 +6,7 @@
 
 #include <gcd/config.hpp>
 #include <gcd/detail/held.hpp>
+#include <gcd/detail/native/memory.hpp>
 #include <gcd/detail/native/queue.hpp>
 #include <gcd/detail/native/sched/drain.hpp>
 #include <gcd/detail/native/sync/futex.hpp>
@@ -16,11 +17,11 @@
 
 #include <atomic>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 namespace gcd::inline GCD_ABI::detail {
 
@@ -28,8 +29,12 @@ namespace native {
 
 /// Work that waits for a group's zero, and its queue, which is kept for it.
 struct notification {
-    work* item;
-    queue_object* queue;
+    work* const item;
+    queue_object* const queue;
+    notification* next = nullptr;
+
+    static void* operator new(std::size_t size) { return memory::allocate(size); }
+    static void operator delete(void* pointer) noexcept { memory::deallocate(pointer, sizeof(notification)); }
 };
 
 } // namespace native
@@ -56,7 +61,8 @@ struct GCD_VISIBLE group_object : object {
     std::atomic<std::uint64_t> state{kept};
     native::futex_lock lock;
     /// Guarded by `lock`.
-    std::vector<native::notification> notifications;
+    native::notification* first_notification = nullptr;
+    native::notification* last_notification = nullptr;
 
     group_object() : object{object_kind::group} {}
 
@@ -79,9 +85,11 @@ GCD_HIDDEN inline group_object* group_create() {
 GCD_HIDDEN inline void retain(group_object* group) noexcept { group->handles.fetch_add(1, std::memory_order_relaxed); }
 
 GCD_HIDDEN inline void destroy(group_object* ended) noexcept {
-    for (const notification& each : ended->notifications) {
-        let_go(each.queue);
-        drop(each.item);
+    while (notification* due = ended->first_notification) {
+        ended->first_notification = due->next;
+        let_go(due->queue);
+        drop(due->item);
+        delete due;
     }
     delete ended;
 }
@@ -99,20 +107,25 @@ GCD_HIDDEN inline void release(group_object* group) noexcept {
 }
 
 /// With the lock: what has been waiting for zero.
-GCD_HIDDEN inline std::vector<notification> take_notifications(group_object* group) noexcept {
-    std::vector<notification> due;
-    due.swap(group->notifications);
+GCD_HIDDEN inline notification* take_notifications(group_object* group) noexcept {
+    notification* due = group->first_notification;
+    group->first_notification = group->last_notification = nullptr;
     group->state.fetch_and(~std::uint64_t{group_object::notified}, std::memory_order_relaxed);
     return due;
 }
 
-GCD_HIDDEN inline void submit_notifications(const std::vector<notification>& due) {
-    for (const notification& each : due) submit(each.item);
+GCD_HIDDEN inline void submit_notifications(const notification* due) {
+    for (; due != nullptr; due = due->next) submit(due->item);
 }
 
 /// Without the lock: a queue may end, and with it what its user has given it.
-GCD_HIDDEN inline void let_go_of_queues(const std::vector<notification>& due) {
-    for (const notification& each : due) let_go(each.queue);
+GCD_HIDDEN inline void let_go_of_queues(notification* due) {
+    while (due != nullptr) {
+        const notification* told = due;
+        due = told->next;
+        let_go(told->queue);
+        delete told;
+    }
 }
 
 /// Submits the notifications if taking `by` away, which is the caller's, would leave nothing. Gives the state
@@ -123,7 +136,7 @@ GCD_HIDDEN inline void let_go_of_queues(const std::vector<notification>& due) {
     // others did is ordered by the lock, which was held when `notified` was set, and by all who have left since.
     std::uint64_t seen = group->state.load(std::memory_order_relaxed);
     if ((seen & group_object::count_mask) != by) return seen;
-    const std::vector<notification> due = take_notifications(group);
+    notification* due = take_notifications(group);
     submit_notifications(due);
     seen = group->state.load(std::memory_order_relaxed);
     hold.unlock();
@@ -193,21 +206,23 @@ GCD_HIDDEN inline void group_async(group_object* group, queue_object* queue, wor
 GCD_HIDDEN inline void group_notify(group_object* group, queue_object* queue, work* item) {
     accept(queue, "gcd::group::notify", item);
     static_cast<void>(checked_or_drop(group, "gcd::group::notify", item));
-    std::unique_lock hold{group->lock};
+    notification* added = nullptr;
     try {
-        group->notifications.push_back({item, queue});
+        added = new notification{item, queue};
     } catch (...) {
-        hold.unlock();
         drop(item);
         throw;
     }
     keep(queue);
+    std::unique_lock hold{group->lock};
+    (group->last_notification != nullptr ? group->last_notification->next : group->first_notification) = added;
+    group->last_notification = added;
     std::uint64_t seen = group->state.load(std::memory_order_acquire);
     while ((seen & group_object::count_mask) != 0)
         if (group->state.compare_exchange_weak(seen, seen | group_object::notified, std::memory_order_acq_rel,
                                                std::memory_order_acquire))
             return;
-    const std::vector<notification> due = take_notifications(group);
+    notification* due = take_notifications(group);
     // Without the lock: one of them may have the group's last handle.
     hold.unlock();
     submit_notifications(due);
