@@ -28,6 +28,12 @@ struct deadline_entry {
     [[nodiscard]] bool is_waiting() const noexcept { return place_by_target != 0; }
 };
 
+/// In a heap: the key beside the pointer, so that comparing touches one array only.
+struct deadline_node {
+    std::int64_t key;
+    deadline_entry* entry;
+};
+
 /// A heap with four children a node; the first entry is the earliest. Entries know their places, so that each can be
 /// taken out.
 template <std::int64_t deadline_entry::* Key, std::uint32_t deadline_entry::* Place> class deadline_heap {
@@ -48,7 +54,7 @@ public:
     void remove(deadline_entry* removed) noexcept {
         const std::size_t hole = removed->*Place - 1;
         removed->*Place = 0;
-        const node last = entries_.back();
+        const deadline_node last = entries_.back();
         entries_.pop_back();
         if (hole == entries_.size()) return;
         if (hole != 0 && last.key < entries_[parent(hole)].key)
@@ -59,26 +65,20 @@ public:
 
 private:
     static constexpr std::size_t children = 4;
-    /// The key beside the pointer, so that comparing touches one array only.
-    struct node {
-        std::int64_t key;
-        deadline_entry* entry;
-    };
-
     static std::size_t parent(std::size_t at) noexcept { return (at - 1) / children; }
 
-    void put(std::size_t at, node moved) noexcept {
+    void put(std::size_t at, deadline_node moved) noexcept {
         entries_[at] = moved;
         moved.entry->*Place = static_cast<std::uint32_t>(at + 1);
     }
-    void rise(std::size_t at, node moved) noexcept {
+    void rise(std::size_t at, deadline_node moved) noexcept {
         while (at != 0 && moved.key < entries_[parent(at)].key) {
             put(at, entries_[parent(at)]);
             at = parent(at);
         }
         put(at, moved);
     }
-    void sink(std::size_t at, node moved) noexcept {
+    void sink(std::size_t at, deadline_node moved) noexcept {
         const std::size_t size = entries_.size();
         for (;;) {
             const std::size_t begin = at * children + 1;
@@ -94,7 +94,7 @@ private:
         put(at, moved);
     }
 
-    std::vector<node> entries_;
+    std::vector<deadline_node> entries_;
 };
 
 /// All that wait on one clock.
