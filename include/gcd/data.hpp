@@ -40,7 +40,8 @@ public:
     explicit data(std::span<const std::byte> bytes)
         : object_{bytes.empty() ? nullptr : detail::backend::data_copy(bytes.data(), bytes.size())} {}
     /// A copy of the text, without a NUL at its end. @see dispatch_data_create
-    explicit data(std::string_view text) : data(std::as_bytes(std::span{text.data(), text.size()})) {}
+    explicit data(std::string_view text)
+        : object_{text.empty() ? nullptr : detail::backend::data_copy(text.data(), text.size())} {}
     /// Takes the vector over, without a copy. @see dispatch_data_create
     template <class T>
         requires std::is_trivially_copyable_v<T>

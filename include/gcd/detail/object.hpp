@@ -10,6 +10,7 @@
 /// it is held, so that two threads can't bring the shadow state and the engine out of step.
 
 #include <gcd/config.hpp>
+#include <gcd/detail/kept.hpp>
 #include <gcd/detail/types.hpp>
 #include <gcd/error.hpp>
 
@@ -80,20 +81,32 @@ struct GCD_VISIBLE object {
 
 /// A value that was attached under a key.
 struct queue_specific {
-    const void* key;
+    const void* const key;
     std::shared_ptr<void> value;
+    queue_specific* next = nullptr;
 };
 
 /// What most queues never get.
 struct queue_attachments {
     std::shared_ptr<void> context;
     std::function<void()> finalizer;
-    std::vector<queue_specific> specifics; ///< few, each under another key
+    queue_specific* specifics = nullptr; ///< few, each under another key
 
-    queue_specific* find(const void* key) noexcept {
-        for (queue_specific& each : specifics)
-            if (each.key == key) return &each;
-        return nullptr;
+    queue_attachments() = default;
+    queue_attachments(const queue_attachments&) = delete;
+    queue_attachments& operator=(const queue_attachments&) = delete;
+    ~queue_attachments() {
+        while (queue_specific* first = specifics) {
+            specifics = first->next;
+            delete first;
+        }
+    }
+
+    /// The link to the one under that key, or to the end.
+    queue_specific*& find(const void* key) noexcept {
+        queue_specific** link = &specifics;
+        while (*link != nullptr && (*link)->key != key) link = &(*link)->next;
+        return *link;
     }
 };
 
@@ -127,7 +140,7 @@ struct GCD_VISIBLE queue_object : object {
     gcd::qos qos = gcd::qos::unspecified;
     int relative_priority = 0;
     /// Made with the first of them, under the lock; null until then.
-    std::unique_ptr<queue_attachments> attached;
+    owned<queue_attachments> attached;
 
     queue_object(object_kind of, std::string_view name, bool may_run_side_by_side)
         : object{of}, label{name}, wary{of == object_kind::main_queue}, concurrent{may_run_side_by_side},
@@ -135,7 +148,7 @@ struct GCD_VISIBLE queue_object : object {
 
     /// With the lock.
     queue_attachments& attachments() {
-        if (attached == nullptr) attached = std::make_unique<queue_attachments>();
+        if (!attached) attached.reset(new queue_attachments);
         return *attached;
     }
 
@@ -251,24 +264,22 @@ GCD_HIDDEN inline void check_target(queue_object* queue, queue_object* target) {
 /// Sets a specific, or removes it for a null value; the former value ends outside the lock.
 GCD_HIDDEN inline void store_specific(queue_object* queue, const void* key, std::shared_ptr<void> value) {
     const std::lock_guard hold{queue->lock};
-    if (value == nullptr && queue->attached == nullptr) return;
-    queue_attachments& attached = queue->attachments();
-    queue_specific* found = attached.find(key);
+    if (value == nullptr && !queue->attached) return;
+    queue_specific*& found = queue->attachments().find(key);
     if (found == nullptr) {
-        if (value == nullptr) return;
-        attached.specifics.push_back({key, nullptr});
-        attached.specifics.back().value.swap(value);
+        if (value != nullptr) found = new queue_specific{key, std::move(value)};
         return;
     }
     found->value.swap(value);
-    if (found->value) return;
-    std::swap(*found, attached.specifics.back());
-    attached.specifics.pop_back();
+    if (found->value != nullptr) return;
+    const queue_specific* removed = found;
+    found = removed->next;
+    delete removed;
 }
 
 GCD_HIDDEN inline std::shared_ptr<void> load_specific(queue_object* queue, const void* key) {
     const std::lock_guard hold{queue->lock};
-    if (queue->attached == nullptr) return nullptr;
+    if (!queue->attached) return nullptr;
     const queue_specific* found = queue->attached->find(key);
     return found != nullptr ? found->value : nullptr;
 }
@@ -286,7 +297,7 @@ GCD_HIDDEN inline void store_context(queue_object* queue, std::shared_ptr<void> 
 
 GCD_HIDDEN inline std::shared_ptr<void> load_context(queue_object* queue) {
     const std::lock_guard hold{queue->lock};
-    return queue->attached == nullptr ? nullptr : queue->attached->context;
+    return queue->attached ? queue->attached->context : nullptr;
 }
 
 /// Hands each value under a key, from the queue outwards, to `see` until it returns true.
@@ -306,7 +317,7 @@ GCD_HIDDEN inline bool is_suspended(queue_object* queue) {
 /// With a queue's last reference its finalizer runs, before context and specifics go.
 GCD_HIDDEN inline void run_finalizer(queue_object* queue) noexcept {
     try {
-        if (queue->attached != nullptr && queue->attached->finalizer) queue->attached->finalizer();
+        if (queue->attached && queue->attached->finalizer) queue->attached->finalizer();
     } catch (...) {
         report_exception();
     }

@@ -27,7 +27,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -75,7 +74,7 @@ struct GCD_VISIBLE channel_object : object {
     int error = 0;           ///< for the cleanup handler
     work* cleanup = nullptr;
     /// Does the I/O where there is one; else the engine, whose channel is `native`.
-    std::unique_ptr<GCD_ENGINE::io_device> device;
+    owned<GCD_ENGINE::io_device> device;
 
     /// `what` begins the messages.
     channel_object(int number, queue_object* on, const char* what)
@@ -102,7 +101,7 @@ struct channel_request {
     bool greedy = false; ///< a read that takes what there is
     data_object* bytes = nullptr;
     work* item = nullptr;
-    std::unique_ptr<io_operation> operation; ///< for a device, until it starts
+    owned<io_operation> operation; ///< for a device, until it starts
 
     channel_request(step kind, channel_object* of, queue_object* on)
         : what{kind}, channel{kept<channel_object>::another(of)}, queue{on} {}
@@ -166,12 +165,12 @@ struct barrier_work final : work {
     }
 
     static void invoke(work* base, op what) noexcept {
-        std::unique_ptr<barrier_work> self{static_cast<barrier_work*>(base)};
+        owned self{static_cast<barrier_work*>(base)};
         self->inner->queue = self->queue;
         self->inner->fn(self->inner, what);
         // In the child of a fork that the callable has made, the rest is the parent's.
         if (is_inherited(self->channel.get())) [[unlikely]]
-            return static_cast<void>(self.release());
+            return static_cast<void>(self.give_up());
         if (!self->started) return;
         due_work due;
         {

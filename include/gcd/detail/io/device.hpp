@@ -10,10 +10,9 @@
 #include <gcd/config.hpp>
 #include <gcd/detail/io/engine.hpp>
 #include <gcd/detail/io/job.hpp>
+#include <gcd/detail/kept.hpp>
 #include <gcd/detail/posix/lent_fd.hpp>
 #include <gcd/detail/types.hpp>
-
-#include <memory>
 
 #if GCD_OS_LINUX
 
@@ -48,26 +47,25 @@ public:
     io_marks marks; ///< for the operations that come after
 
     /// From any thread.
-    [[nodiscard]] std::unique_ptr<io_operation> make(channel_request* request, queue_object* handlers,
-                                                     const io_job& job) const {
+    [[nodiscard]] owned<io_operation> make(channel_request* request, queue_object* handlers, const io_job& job) const {
         std::int64_t place = 0;
         if (random_ && __builtin_add_overflow(start_, job.offset, &place))
             place = std::numeric_limits<std::int64_t>::max();
-        return std::make_unique<io_operation>(request, handlers, job, place);
+        return owned{new io_operation{request, handlers, job, place}};
     }
 
     /// The operation's request has a count for it now.
-    void start(std::unique_ptr<io_operation> operation) {
+    void start(owned<io_operation> operation) {
         operation->set_marks(marks);
         unsigned number = may_wait_ && !operation->reads() && !random_ ? 1 : 0;
         if (random_) {
             // Made before the row names it: what was promised to a side can't fail any more.
             if (made_ != shared_row::most_sides && shared_.busy() == made_) make_side(made_++);
             number = shared_.add(operation.get());
-            if (number == shared_row::most_sides) return static_cast<void>(operation.release());
+            if (number == shared_row::most_sides) return static_cast<void>(operation.give_up());
         }
         make_side(number);
-        sides_[number]->submit(operation.release());
+        sides_[number]->submit(operation.give_up());
     }
 
     void stop() noexcept {
@@ -92,7 +90,7 @@ private:
     void make_side(unsigned number) {
         if (sides_[number]) return;
         const side_config config{fd_, how_, may_wait_, random_ ? &shared_ : nullptr, number};
-        sides_[number] = std::make_unique<io_side>(config, target_);
+        sides_[number].reset(new io_side{config, target_});
     }
 
     static void side_ended(void* context) {
@@ -109,7 +107,7 @@ private:
     recurring_work none_left_{target_, &side_ended, this};
     shared_row shared_;
     unsigned made_ = 0; ///< sides for random access, the first ones
-    std::array<std::unique_ptr<io_side>, shared_row::most_sides> sides_;
+    std::array<owned<io_side>, shared_row::most_sides> sides_;
     /// Sides that have not ended, and one for none; whoever lowers it to zero (acq_rel) tells of the end.
     std::atomic<int> open_sides_{1};
     void* context_ = nullptr;
@@ -128,10 +126,8 @@ class io_device {
 public:
     io_device(const lent_fd&, channel_type, queue_object*) {}
     io_marks marks;
-    [[nodiscard]] std::unique_ptr<io_operation> make(channel_request*, queue_object*, const io_job&) const {
-        return {};
-    }
-    void start(std::unique_ptr<io_operation>) {}
+    [[nodiscard]] owned<io_operation> make(channel_request*, queue_object*, const io_job&) const { return {}; }
+    void start(owned<io_operation>) {}
     void stop() noexcept {}
     void end(void*, void (*)(void*)) noexcept {}
 };

@@ -17,7 +17,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <utility>
@@ -124,7 +123,7 @@ GCD_HIDDEN inline channel_object* make_channel(int fd, channel_type type, queue_
         engine_open(channel.get(), type, fallback.get());
         return channel.give_up();
     }
-    channel->device = std::make_unique<io_device>(channel->file, type, fallback.get());
+    channel->device.reset(new io_device{channel->file, type, fallback.get()});
     // A count for the device, until it has ended.
     static_cast<void>(kept<channel_object>::another(channel.get()).give_up());
     return channel.give_up();
@@ -146,7 +145,7 @@ GCD_HIDDEN inline void prepare(channel_request* asked) {
     job.asks = asked->memory && channel->file.is_regular();
     job.offset = asked->offset;
     job.bytes = asked->bytes;
-    asked->operation = channel->device->make(asked, asked->queue.get(), job);
+    asked->operation.reset(channel->device->make(asked, asked->queue.get(), job).give_up());
 }
 
 GCD_HIDDEN inline void request_read(channel_object* channel, std::int64_t offset, std::size_t length, queue_object* on,
@@ -186,13 +185,21 @@ GCD_HIDDEN inline void channel_write(channel_object* channel, std::int64_t offse
     request(std::move(operation), what);
 }
 
+GCD_HIDDEN inline kept<channel_request> make_barrier(channel_object* channel, queue_object* on, bool given, work* item,
+                                                     const char* what) {
+    try {
+        kept barrier{new channel_request{step::barrier, channel, handler_queue(channel, on, given, what)}};
+        barrier->item = new barrier_work{item, channel};
+        return barrier;
+    } catch (...) {
+        drop(item);
+        throw;
+    }
+}
+
 GCD_HIDDEN inline void channel_barrier(channel_object* channel, queue_object* on, bool given, work* item) {
     const char* what = "gcd::io_channel::barrier";
-    std::unique_ptr<work, decltype(&drop)> owned{item, &drop};
-    kept barrier{new channel_request{step::barrier, channel, handler_queue(channel, on, given, what)}};
-    barrier->item = new barrier_work{item, channel};
-    static_cast<void>(owned.release());
-    request(std::move(barrier), what);
+    request(make_barrier(channel, on, given, item, what), what);
 }
 
 GCD_HIDDEN inline bool channel_is_closed(channel_object* channel) {

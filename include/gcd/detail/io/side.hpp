@@ -8,6 +8,7 @@
 #include <gcd/detail/io/engine.hpp>
 #include <gcd/detail/io/operation.hpp>
 #include <gcd/detail/io/recurring.hpp>
+#include <gcd/detail/kept.hpp>
 #include <gcd/detail/object.hpp>
 #include <gcd/detail/types.hpp>
 #include <gcd/detail/work.hpp>
@@ -15,7 +16,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
-#include <memory>
 #include <mutex>
 #include <new>
 #include <system_error>
@@ -214,9 +214,8 @@ private:
         flow_ = 0;
         try {
             if (!ready_)
-                ready_ = std::make_unique<readiness>(
-                    config_.fd, !operation.reads(), queue_, +[](void* self) { static_cast<io_side*>(self)->run(); },
-                    this);
+                ready_.reset(new readiness{config_.fd, !operation.reads(), queue_,
+                                           +[](void* self) { static_cast<io_side*>(self)->run(); }, this});
             ready_->wait();
         } catch (const std::system_error& failure) {
             return failure.code().value();
@@ -257,7 +256,7 @@ private:
     std::size_t flow_ = 0; ///< bytes since the last wait
     /// Set once, by any thread; only tells run() to end early, so that relaxed is enough.
     std::atomic<bool> stopped_{false};
-    std::unique_ptr<readiness> ready_;
+    owned<readiness> ready_;
     void* context_ = nullptr;
     function ended_ = nullptr;
 };

@@ -10,37 +10,41 @@
 #include <gcd/detail/io/engine.hpp>
 #include <gcd/detail/io/functions.hpp>
 #include <gcd/detail/io/gather.hpp>
+#include <gcd/detail/kept.hpp>
 #include <gcd/detail/types.hpp>
 #include <gcd/detail/work.hpp>
 
+#include <atomic>
 #include <cstddef>
-#include <memory>
 #include <utility>
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
 
 /// What a single operation came to, between its handler and the end of its channel.
 struct single_result {
+    std::atomic<long> count{1};
     io_callback callback;
+    const bool reads;
     data_gather read; ///< piece by piece
     data_object* rest = nullptr;
     int error = 0;
 
-    explicit single_result(io_callback&& handler) : callback{std::move(handler)} {}
+    single_result(io_callback&& handler, step kind) : callback{std::move(handler)}, reads{kind == step::read} {}
     single_result(const single_result&) = delete;
     single_result& operator=(const single_result&) = delete;
     ~single_result() {
         if (rest != nullptr) release(rest);
     }
 
-    void add(data_object* piece, int code) {
+    /// Another piece of what is read, or what is still to be written.
+    void take(data_object* bytes, int code) {
         error = code;
-        if (piece != nullptr) read.add(piece);
-    }
-    /// What is still to be written.
-    void replace(data_object* left, int code) {
-        error = code;
-        if (data_object* former = std::exchange(rest, left)) release(former);
+        if (!reads) {
+            if (rest != nullptr) release(rest);
+            rest = bytes;
+        } else if (bytes != nullptr) {
+            read.add(bytes);
+        }
     }
     void tell() {
         if (!callback) return;
@@ -53,22 +57,22 @@ struct single_result {
 /// A channel for one operation, a read or a write; its cleanup handler is the caller's handler.
 GCD_HIDDEN inline void run_single(int fd, queue_object* on, io_callback&& callback, step kind, const char* what,
                                   std::size_t length, data_object* bytes) {
-    const auto result = std::make_shared<single_result>(std::move(callback));
-    const std::unique_ptr<channel_object, void (*)(channel_object*) noexcept> channel{
-        make_channel(fd, channel_type::stream, on, true, [result](int) { result->tell(); }, kind, what), &release};
+    const kept result{new single_result{std::move(callback), kind}};
+    channel_object* channel =
+        make_channel(fd, channel_type::stream, on, true, [result](int) { result->tell(); }, kind, what);
     try {
         const default_queue queue;
+        io_callback take = [result](bool, data_object* part, int error) { result->take(part, error); };
         if (kind == step::write)
-            channel_write(channel.get(), 0, bytes, queue.get(), true,
-                          [result](bool, data_object* rest, int error) { result->replace(rest, error); });
+            channel_write(channel, 0, bytes, queue.get(), true, std::move(take));
         else
-            request_read(
-                channel.get(), 0, length, queue.get(), true,
-                [result](bool, data_object* piece, int error) { result->add(piece, error); }, {}, true, what);
+            request_read(channel, 0, length, queue.get(), true, std::move(take), {}, true, what);
     } catch (...) {
         result->callback = nullptr;
+        release(channel);
         throw;
     }
+    release(channel);
 }
 
 GCD_HIDDEN inline void read_once(int fd, std::size_t length, queue_object* on, io_callback callback,

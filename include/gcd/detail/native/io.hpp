@@ -12,6 +12,7 @@
 #include <gcd/detail/io/operation.hpp>
 #include <gcd/detail/io/recurring.hpp>
 #include <gcd/detail/io/single.hpp>
+#include <gcd/detail/kept.hpp>
 #include <gcd/detail/posix/lent_fd.hpp>
 #include <gcd/detail/posix/sys.hpp>
 #include <gcd/detail/types.hpp>
@@ -20,7 +21,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <memory>
 #include <new>
 #include <utility>
 
@@ -67,7 +67,7 @@ private:
     static constexpr std::size_t most_at_once = 4'194'304;
 
     static void invoke(work* base, op what) noexcept {
-        std::unique_ptr<file_read> self{static_cast<file_read*>(base)};
+        owned self{static_cast<file_read*>(base)};
         if (what == op::drop) return;
         if (self->complete) return self->tell();
         try {
@@ -79,7 +79,7 @@ private:
         const default_queue again;
         const queue_hold next{self->complete ? self->queue.get() : again.get()};
         if (self->complete) self->file.give_back();
-        submit_borrowed(next.get(), self.release());
+        submit_borrowed(next.get(), self.give_up());
     }
 
     void read_on() {
@@ -121,11 +121,11 @@ GCD_HIDDEN inline bool engine_read_once(int fd, std::size_t length, queue_object
                                         const read_memory& memory, const char* what) {
     struct stat status{};
     if (fd < 0 || sys::status(fd, &status) != 0 || !S_ISREG(status.st_mode)) return false;
-    auto read = std::make_unique<file_read>(fd, length, handler_queue(on, what), what);
+    owned read{new file_read{fd, length, handler_queue(on, what), what}};
     read->file.require_readable(what);
     if (std::byte* given = given_memory(memory, length)) read->room.renew(given, length);
     read->callback = std::move(callback);
-    read.release()->start();
+    read.give_up()->start();
     return true;
 }
 

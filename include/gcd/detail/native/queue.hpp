@@ -276,11 +276,12 @@ GCD_HIDDEN inline void take_unused_targets(lane* of, std::vector<queue_object*>&
 /// or still, never leads in a circle. Gives what is found to be unused besides.
 GCD_HIDDEN inline bool still_goes_through(queue_object* target, const queue_object* queue,
                                           std::vector<queue_object*>& unused) {
-    std::vector<queue_object*> on_the_way{target};
+    std::vector<queue_object*> on_the_way;
     const auto add = [&on_the_way](queue_object* next) {
         if (next != nullptr && std::find(on_the_way.begin(), on_the_way.end(), next) == on_the_way.end())
             on_the_way.push_back(next);
     };
+    add(target);
     for (std::size_t i = 0; i != on_the_way.size(); ++i) {
         queue_object* each = on_the_way[i];
         if (each == queue) return true;

@@ -118,8 +118,8 @@ GCD_HIDDEN inline void end_queue(void* context) noexcept {
     delete queue;
 }
 
-GCD_HIDDEN inline void attach_state(std::unique_ptr<counted_queue> state) {
-    queue_object* attached = state.release();
+GCD_HIDDEN inline void attach_state(owned<counted_queue> state) {
+    queue_object* attached = state.give_up();
     dispatch::orders_before(attached);
     dispatch::set_specific(attached->native, dispatch::state_key(), attached, &end_queue);
 }
@@ -175,7 +175,7 @@ GCD_HIDDEN inline queue_object* queue_create(const queue_config& config) {
     check_qos(config.qos, config.relative_priority);
     if (config.has_target) check_depth(checked(config.target, "gcd::queue: target"));
     begin_use("gcd::queue");
-    auto state = std::make_unique<counted_queue>(object_kind::queue, config.label, config.concurrent);
+    owned state{new counted_queue{object_kind::queue, config.label, config.concurrent}};
     queue_object* queue = state.get();
     queue->qos = config.qos;
     queue->relative_priority = config.relative_priority;
@@ -210,7 +210,7 @@ GCD_HIDDEN inline queue_object* state_of(void* native, object_kind kind, bool co
     const std::lock_guard hold{topology_lock};
     if (queue_object* known = attached_state(native)) return known;
     const char* label = dispatch::queue_label(native);
-    auto state = std::make_unique<counted_queue>(kind, label != nullptr ? label : "", concurrent);
+    owned state{new counted_queue{kind, label != nullptr ? label : "", concurrent}};
     queue_object* queue = state.get();
     queue->native = native;
     queue->qos = kind == object_kind::global_queue
@@ -408,7 +408,7 @@ GCD_HIDDEN inline queue_object* workloop_create(std::string_view label, bool ina
     check_label(label);
     check_frequency(frequency);
     begin_use("gcd::workloop");
-    auto state = std::make_unique<counted_queue>(object_kind::workloop, label, false);
+    owned state{new counted_queue{object_kind::workloop, label, false}};
     queue_object* queue = state.get();
     queue->born_inactive = inactive;
     queue->inactive.store(inactive, std::memory_order_relaxed);

@@ -23,11 +23,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 namespace gcd::inline GCD_ABI::detail::native {
 
 struct lane;
+
+GCD_HIDDEN void destroy(lane* ended) noexcept;
 
 /// The node that stands for a lane in its target.
 struct lane_token : work {
@@ -54,7 +55,7 @@ struct GCD_VISIBLE lane : queue_object {
     };
 
     /// A workloop's items, instead of `items`.
-    std::unique_ptr<work_list[]> by_level;
+    work_list* const by_level;
     /// Owners: all handles together, lanes whose target it is, work that will be submitted later.
     std::atomic<long> keeps{1};
     /// What is above is mostly read, the list's tail is the producers', its head and what is below the consumer's: each
@@ -89,14 +90,17 @@ struct GCD_VISIBLE lane : queue_object {
     lane_token token;
 
     lane(object_kind of, std::string_view name, bool may_run_side_by_side, pool& from, std::uint64_t first_state = kept)
-        : queue_object{of, name, may_run_side_by_side}, state{first_state},
+        : queue_object{of, name, may_run_side_by_side},
+          by_level{of == object_kind::workloop ? new work_list[levels] : nullptr}, state{first_state},
           token{{.fn = nullptr, .kind = work_kind::token, .carries = true}, this} {
         native = &from;
-        if (of == object_kind::workloop) by_level.reset(new work_list[levels]);
     }
+    ~lane() { delete[] by_level; }
 
     static void* operator new(std::size_t) { return memory::allocate(sizeof(lane)); }
-    static void operator delete(void* pointer) noexcept { memory::deallocate(pointer, sizeof(lane)); }
+    [[gnu::always_inline]] static void operator delete(void* pointer) noexcept {
+        memory::deallocate(pointer, sizeof(lane));
+    }
 
     [[nodiscard]] pool& home() const noexcept { return *static_cast<pool*>(native); }
     work_list& list_of(unsigned level) noexcept { return by_level != nullptr ? by_level[level] : items; }
@@ -127,8 +131,6 @@ GCD_HIDDEN inline unsigned pool_level(const lane* of) noexcept {
 }
 
 // --- life ---------------------------------------------------------------------------------------------------------
-
-GCD_HIDDEN void destroy(lane* ended) noexcept;
 
 /// Clears and sets bits, one of the two, for who has neither turn nor token; gives the word before.
 std::uint64_t change_bits(lane* of, std::uint64_t cleared, std::uint64_t set);
