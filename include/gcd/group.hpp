@@ -32,6 +32,8 @@ template <class F> struct group_item {
     }
 };
 
+template <class F> constexpr bool carries_lock<group_item<F>> = carries_lock<F>;
+
 template <class F> group_item<std::decay_t<F>> make_group_item(const group_object* group, F&& callable) {
     require_callable(callable, "gcd: the callable is empty");
     return {group, std::forward<F>(callable)};

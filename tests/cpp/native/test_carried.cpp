@@ -66,6 +66,19 @@ TEST_CASE("a row of items takes a carried lock once", "[native][carried]") {
     CHECK(first::taken - before == 1);
 }
 
+TEST_CASE("a row of a group's items takes a carried lock once", "[native][carried]") {
+    constexpr int items = 20;
+    const gcd::queue queue;
+    const gcd::group group;
+    const int before = first::taken;
+    queue.suspend();
+    for (int i = 0; i < items; ++i) group.run_async(queue, in<first>([] {}));
+    queue.resume();
+    group.wait();
+    REQUIRE(await([] { return first::is_free(); }));
+    CHECK(first::taken - before == 1);
+}
+
 TEST_CASE("a carried lock goes along from queue to queue", "[native][carried]") {
     constexpr int hops = 20;
     const gcd::queue here;
