@@ -37,11 +37,11 @@ namespace gcd::inline GCD_ABI::detail {
     case object_kind::source: {
         const auto* source = static_cast<native::event_source*>(inherited);
         idle = !source->started && !source->is_cancelled();
-        if (idle) native::adopt_lane(native::as_lane(source->queue), what);
+        if (idle) native::adopt_queue(source->queue, what);
         break;
     }
     case object_kind::channel: idle = false; break;
-    default: return native::adopt_lane(native::as_lane(static_cast<queue_object*>(inherited)), what);
+    default: return native::adopt_queue(static_cast<queue_object*>(inherited), what);
     }
     if (!idle) native::throw_busy_parent(what);
     inherited->generation.store(fork_generation.load(std::memory_order_relaxed), std::memory_order_relaxed);

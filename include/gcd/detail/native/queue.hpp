@@ -55,6 +55,12 @@ GCD_HIDDEN inline void adopt_lane(lane* inherited, const char* what) {
     inherited->generation.store(fork_generation.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
+/// The same, by way of the pool that it has.
+GCD_HIDDEN inline void adopt_queue(queue_object* inherited, const char* what) {
+    lane* queue = as_lane(inherited);
+    queue->home().code.adopt(queue, what);
+}
+
 // --- life ---------------------------------------------------------------------------------------------------------
 
 /// Queues of the system are never destroyed, so that nobody counts their handles.

@@ -68,6 +68,11 @@ struct pool_threads {
     }
 };
 
+inline pool::pool(unsigned width) noexcept
+    : pool{nullptr, 0, &first_limit, {&pool_threads::work, &pool_threads::watch, &adopt_lane}} {
+    first_limit = width;
+}
+
 /// Under the lock: a worker that no thread has.
 inline worker* pool::free_worker() noexcept {
     const unsigned count = made.load(std::memory_order_relaxed);
@@ -99,7 +104,7 @@ inline bool pool::start_thread() noexcept {
     free->nicer_by = nicer_than_here();
     ++threads;
     status.fetch_add(one_running + one_searching, std::memory_order_seq_cst);
-    if (pool_threads::start(&pool_threads::work, free) == 0) return true;
+    if (pool_threads::start(code.work, free) == 0) return true;
     give_up_thread(*free);
     return false;
 }
@@ -127,7 +132,7 @@ inline void pool::lose_thread(worker& of) noexcept {
 /// wait.
 inline void pool::start_monitor() noexcept {
     if (monitor_started) return;
-    monitor_started = pool_threads::start(&pool_threads::watch, this) == 0;
+    monitor_started = pool_threads::start(code.watch, this) == 0;
     if (monitor_started) return;
     monitor_armed.store(0, std::memory_order_seq_cst);
     start_wanted.store(true, std::memory_order_seq_cst);

@@ -58,15 +58,16 @@ GCD_HIDDEN inline unsigned level_of(gcd::qos value) noexcept {
 /// Of the lanes: runs what a worker has taken, and pays what it owes.
 GCD_HIDDEN void run_pooled(work* item, worker& on);
 GCD_HIDDEN bool pay_held_back(worker& on);
+GCD_HIDDEN void adopt_lane(lane* inherited, const char* what);
 
 struct GCD_VISIBLE pool {
     /// How long a thread that is one too many stays parked.
     static constexpr std::int64_t spare_time = 5'000'000'000;
 
     /// The first pool.
-    explicit pool(unsigned width) noexcept : pool{nullptr, 0, &first_limit} { first_limit = width; }
+    explicit pool(unsigned width) noexcept;
     /// One for lower levels.
-    pool(pool& above, int how_nice) noexcept : pool{&above, how_nice, above.limit} {}
+    pool(pool& above, int how_nice) noexcept : pool{&above, how_nice, above.limit, above.code} {}
 
     /// The pool whose threads take items of that level. Made at its first use; never destroyed.
     pool& of_level(unsigned level) {
@@ -204,6 +205,14 @@ struct GCD_VISIBLE pool {
 
     // --- state ----------------------------------------------------------------------------------------------------
 
+    /// What its threads run, and what makes a queue this process' own after a fork. In the pool, so that a file which only
+    /// submits doesn't compile it. Whoever makes a pool stays loaded.
+    struct functions {
+        void* (*work)(void*);
+        void* (*watch)(void*);
+        void (*adopt)(lane*, const char*);
+    };
+
     static constexpr std::uint64_t one_running = 1;
     static constexpr std::uint64_t one_searching = std::uint64_t{1} << 16U;
     static constexpr std::uint64_t one_parked = std::uint64_t{1} << 32U;
@@ -242,6 +251,7 @@ struct GCD_VISIBLE pool {
     static constexpr std::uint32_t unknown_time = ~std::uint32_t{0};
     static constexpr std::uint32_t short_time = 200;
     const unsigned generation;
+    const functions code;
 
     /// Guards the list of parked workers, and the starting of threads.
     futex_lock lock;
@@ -263,9 +273,9 @@ struct GCD_VISIBLE pool {
     std::atomic<void (*)() noexcept> errand{nullptr};
 
 private:
-    pool(pool* above, int how_nice, std::atomic<unsigned>* shared_limit) noexcept
+    pool(pool* above, int how_nice, std::atomic<unsigned>* shared_limit, const functions& its_code) noexcept
         : limit{shared_limit}, higher{above}, nice{how_nice},
-          generation{fork_generation.load(std::memory_order_relaxed)} {}
+          generation{fork_generation.load(std::memory_order_relaxed)}, code{its_code} {}
 
     pool& lower_pool(unsigned level);
 
