@@ -55,7 +55,7 @@ GCD_HIDDEN inline unsigned level_of(gcd::qos value) noexcept {
     }
 }
 
-/// Of the lanes: runs what a worker has taken, and pays what it owes.
+/// Of the lanes: runs what a worker has taken, pays what it owes, and takes over one that comes from before a fork.
 GCD_HIDDEN void run_pooled(work* item, worker& on);
 GCD_HIDDEN bool pay_held_back(worker& on);
 GCD_HIDDEN void adopt_lane(lane* inherited, const char* what);
