@@ -41,7 +41,7 @@ public:
         : object_{bytes.empty() ? nullptr : detail::backend::data_copy(bytes.data(), bytes.size())} {}
     /// A copy of the text, without a NUL at its end. @see dispatch_data_create
     explicit data(std::string_view text)
-        : object_{text.empty() ? nullptr : detail::backend::data_copy(text.data(), text.size())} {}
+        : data(std::span{reinterpret_cast<const std::byte*>(text.data()), text.size()}) {}
     /// Takes the vector over, without a copy. @see dispatch_data_create
     template <class T>
         requires std::is_trivially_copyable_v<T>

@@ -19,7 +19,10 @@ public:
     owned() = default;
     explicit owned(Object* object) noexcept : object_{object} {}
     owned(owned&& other) noexcept : object_{other.give_up()} {}
-    owned& operator=(owned&&) = delete;
+    owned& operator=(owned&& other) noexcept {
+        reset(other.give_up());
+        return *this;
+    }
     ~owned() { delete object_; }
 
     void reset(Object* object = nullptr) noexcept {

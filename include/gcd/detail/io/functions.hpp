@@ -145,7 +145,7 @@ GCD_HIDDEN inline void prepare(channel_request* asked) {
     job.asks = asked->memory && channel->file.is_regular();
     job.offset = asked->offset;
     job.bytes = asked->bytes;
-    asked->operation.reset(channel->device->make(asked, asked->queue.get(), job).give_up());
+    asked->operation = channel->device->make(asked, asked->queue.get(), job);
 }
 
 GCD_HIDDEN inline void request_read(channel_object* channel, std::int64_t offset, std::size_t length, queue_object* on,
