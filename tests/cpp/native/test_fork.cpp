@@ -201,3 +201,25 @@ TEST_CASE("the child of a fork that a channel's handler has made ends with the h
     CHECK(closed.wait());
     CHECK(forks.held);
 }
+
+TEST_CASE("the child of a fork that a giver of memory has made ends with it, and reads nothing", "[native][fork][io]") {
+    constexpr std::size_t size = 1'000'000;
+    const gcd_test::temp_file file{gcd_test::pattern(size)};
+    const gcd_test::fd opened = file.open();
+    const gcd::queue queue{"forking"};
+    fork_once forks;
+    std::size_t arrived = 0;
+    gcd_test::signal closed;
+    {
+        const gcd::io_channel channel{opened.get(), gcd::io_type::stream, &queue, [&](int) { closed.set(); }};
+        channel.read(
+            size, [&](bool, const gcd::data& chunk, int) { arrived += chunk.size(); }, 0, nullptr,
+            [&](std::size_t) -> std::byte* {
+                forks.run();
+                return nullptr;
+            });
+    }
+    CHECK(closed.wait());
+    CHECK(forks.held);
+    CHECK(arrived == size);
+}

@@ -182,7 +182,6 @@ struct barrier_work final : work {
     }
 };
 
-/// False in the child of a fork that the handler has made: all that would follow is the parent's.
 GCD_HIDDEN inline bool call_handler(channel_request* of, bool done, data_object* chunk, int error) noexcept {
     const handler_frame inside{of->queue.get()};
     try {
@@ -203,13 +202,14 @@ GCD_HIDDEN inline std::byte* given_memory(const read_memory& by, std::size_t siz
     return by && size >= io_limits::least_given && size <= io_limits::greatest_given ? by(size) : nullptr;
 }
 
-GCD_HIDDEN inline std::byte* ask_for_memory(channel_request* of, std::size_t size) noexcept {
+GCD_HIDDEN inline bool ask_for_memory(channel_request* of, std::size_t size, std::byte*& memory) noexcept {
     try {
-        return given_memory(of->memory, size);
+        memory = given_memory(of->memory, size);
     } catch (...) {
         report_exception();
-        return nullptr;
+        memory = nullptr;
     }
+    return !is_inherited(of->channel.get());
 }
 
 GCD_HIDDEN inline void end_request(channel_request* of) noexcept {

@@ -43,10 +43,11 @@ struct io_job {
 
 /// Of the channel (channel.hpp): who has asked for an operation.
 struct channel_request;
-/// Calls the handler, with a count of the chunk, which may be null. On the handler's queue, one call at a time.
+/// Calls the handler, with a count of the chunk, which may be null. On the handler's queue, one call at a time. False in
+/// the child of a fork that it has made: all that would follow is the parent's.
 GCD_HIDDEN bool call_handler(channel_request* of, bool done, data_object* chunk, int error) noexcept;
-/// Memory for a chunk of such a size, or null if there is none. On the side's queue.
-GCD_HIDDEN std::byte* ask_for_memory(channel_request* of, std::size_t size) noexcept;
+/// Gets the caller's memory for a chunk of such a size, or null if there is none. On the side's queue. False as above.
+GCD_HIDDEN bool ask_for_memory(channel_request* of, std::size_t size, std::byte*& memory) noexcept;
 /// After the last call.
 GCD_HIDDEN void end_request(channel_request* of) noexcept;
 

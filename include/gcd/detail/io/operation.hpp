@@ -162,7 +162,7 @@ public:
     progress read_some(int fd, transfer how, read_room& room, int& error) {
         if (is_held_up()) return progress::held_up;
         const std::size_t wanted = length_ - total_;
-        if (wanted != 0) make_room(room, wanted);
+        if (wanted != 0 && !make_room(room, wanted)) return progress::held_up;
         // With memory asked for, no more than a chunk, so that the next one may have some.
         const std::size_t most = asks_ ? marks_.high - fresh_ : wanted;
         const std::size_t size = std::min({room.left(), wanted, most});
@@ -280,19 +280,25 @@ private:
         source_start(timer_);
     }
 
-    void make_room(read_room& room, std::size_t wanted) {
+    /// False in the child of a fork that the giver of memory has made.
+    bool make_room(read_room& room, std::size_t wanted) {
         if (asks_ && fresh_ == 0 && !room.is_given()) {
             const std::size_t chunk = std::min({wanted, std::max(marks_.low, read_room::least), marks_.high});
-            if (std::byte* memory = ask_for_memory(request_, chunk)) {
+            std::byte* memory = nullptr;
+            if (!ask_for_memory(request_, chunk, memory)) [[unlikely]]
+                return false;
+            if (memory != nullptr) {
                 room.renew(memory, chunk);
                 begin_ = 0;
-                return;
+                return true;
             }
         }
-        if (!room.is_too_small_for(wanted)) return;
-        keep_region(room);
-        room.renew();
-        begin_ = 0;
+        if (room.is_too_small_for(wanted)) {
+            keep_region(room);
+            room.renew();
+            begin_ = 0;
+        }
+        return true;
     }
 
     /// What has been read into the room becomes a region.
