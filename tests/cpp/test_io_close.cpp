@@ -143,6 +143,43 @@ TEST_CASE("a stop reaches past a barrier", "[io][close]") {
     CHECK(after_first);
 }
 
+TEST_CASE("a stop reaches past a barrier in the other direction too", "[io][close]") {
+    const gcd_test::socket_pair sockets;
+    cleanup end;
+    const io_channel channel{sockets.first.get(), io_type::stream, nullptr, end.handler()};
+    collect read, written;
+    channel.read(100, read.chunks());
+    channel.barrier([] {});
+    // Far more than the socket takes, and nobody reads.
+    channel.write(data{gcd_test::pattern(10'000'000)}, written.chunks());
+    channel.close(true);
+    REQUIRE(read.wait());
+    REQUIRE(written.wait());
+    CHECK(read.error() == ECANCELED);
+    CHECK(written.error() == ECANCELED);
+    CHECK(written.rest().size() == 10'000'000);
+    REQUIRE(end.ran.wait());
+}
+
+TEST_CASE("a stop reaches what waits for a barrier that runs", "[io][close]") {
+    const gcd_test::pipe ends;
+    cleanup end;
+    gcd_test::signal inside, go_on;
+    collect read;
+    const io_channel channel{ends.read.get(), io_type::stream, nullptr, end.handler()};
+    channel.barrier([&] {
+        inside.set();
+        static_cast<void>(go_on.wait());
+    });
+    channel.read(100, read.chunks());
+    REQUIRE(inside.wait());
+    channel.close(true);
+    go_on.set();
+    REQUIRE(read.wait());
+    CHECK(read.error() == ECANCELED);
+    REQUIRE(end.ran.wait());
+}
+
 TEST_CASE("a closed channel takes nothing more", "[io][close]") {
     const gcd_test::socket_pair sockets;
     gcd_test::live_count alive;

@@ -68,7 +68,9 @@ public:
         sides_[number]->submit(operation.give_up());
     }
 
+    /// Ends all operations, also those that are started later.
     void stop() noexcept {
+        stopped_ = true;
         for (const auto& side : sides_)
             if (side) side->stop();
     }
@@ -91,6 +93,7 @@ private:
         if (sides_[number]) return;
         const side_config config{fd_, how_, may_wait_, random_ ? &shared_ : nullptr, number};
         sides_[number].reset(new io_side{config, target_});
+        if (stopped_) sides_[number]->stop();
     }
 
     static void side_ended(void* context) {
@@ -106,6 +109,7 @@ private:
     queue_object* const target_;
     recurring_work none_left_{target_, &side_ended, this};
     shared_row shared_;
+    bool stopped_ = false;
     unsigned made_ = 0; ///< sides for random access, the first ones
     std::array<owned<io_side>, shared_row::most_sides> sides_;
     /// Sides that have not ended, and one for none; whoever lowers it to zero (acq_rel) tells of the end.
