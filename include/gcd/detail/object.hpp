@@ -11,6 +11,7 @@
 
 #include <gcd/config.hpp>
 #include <gcd/detail/kept.hpp>
+#include <gcd/detail/posix/fork_lock.hpp>
 #include <gcd/detail/types.hpp>
 #include <gcd/error.hpp>
 
@@ -53,6 +54,10 @@ GCD_HIDDEN inline bool pin_image() noexcept {
            ::dlopen(image.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != nullptr;
 }
 
+/// For changing targets: a cycle can be made by two threads that each change one of two queues. And for what else spans
+/// objects: in a forked child, making those of the parent its own.
+GCD_VISIBLE inline constinit std::mutex topology_lock;
+
 /// What has to be done once, before the first object is made.
 GCD_HIDDEN inline void prepare_process() {
     static const bool pinned = pin_image();
@@ -60,6 +65,7 @@ GCD_HIDDEN inline void prepare_process() {
         ::pthread_atfork(nullptr, nullptr, +[] { fork_generation.fetch_add(1, std::memory_order_relaxed); });
     static_cast<void>(pinned);
     static_cast<void>(watched);
+    hold_across_forks<topology_lock>();
 }
 
 /// What every object of an engine begins with.
@@ -67,8 +73,8 @@ struct GCD_VISIBLE object {
     /// Handles, and operations under way that need the object to stay in use. Raised relaxed, lowered acq_rel;
     /// whoever reaches zero retires the object.
     std::atomic<long> handles{1};
-    /// Of the process that the object belongs to. Relaxed: it changes in a forked child only, which has one thread
-    /// then.
+    /// Of the process that the object belongs to. It changes in a forked child only, at the first use there, under
+    /// topology_lock (release); read anywhere (acquire), so that whoever finds it new finds the rest so too.
     std::atomic<unsigned> generation;
     const object_kind kind;
     /// The engine's own object: a dispatch object on `system`, the pool on `native`.
@@ -165,7 +171,7 @@ struct GCD_VISIBLE queue_object : object {
 
 /// True if the object was made in the parent of this process, and is not this one's yet.
 [[gnu::always_inline]] inline bool is_inherited(const object* held) noexcept {
-    return held->generation.load(std::memory_order_relaxed) != fork_generation.load(std::memory_order_relaxed);
+    return held->generation.load(std::memory_order_acquire) != fork_generation.load(std::memory_order_relaxed);
 }
 
 /// The engine's: an inherited object is this process' from now on, or is refused. @throws std::logic_error
@@ -388,10 +394,6 @@ GCD_HIDDEN inline void require_native_data(const void* native) {
 GCD_HIDDEN inline void check_units(long value) {
     if (value < 0) throw std::invalid_argument("gcd::semaphore: the value must be 0 or more");
 }
-
-/// For changing targets: a cycle can be made by two threads that each change one of two queues. An engine may use it
-/// for more that spans queues.
-GCD_VISIBLE inline constinit std::mutex topology_lock;
 
 } // namespace gcd::inline GCD_ABI::detail
 

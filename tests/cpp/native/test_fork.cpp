@@ -11,6 +11,9 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -124,6 +127,77 @@ TEST_CASE("objects with work under way in the parent are refused in the child", 
     }));
     released.count_down();
     CHECK(group.wait_for(5s));
+}
+
+TEST_CASE("a queue that a thread of the parent was about to change is refused in the child", "[native][fork]") {
+    const gcd::queue queue{"changing"};
+    const gcd::queue through{"through", {.target = &queue}};
+    latch held{1};
+    latch released{1};
+    std::thread changing{[&] {
+        const std::lock_guard hold{gcd::detail::access::object_of(queue)->lock};
+        held.count_down();
+        static_cast<void>(released.wait());
+    }};
+    CHECK(held.wait());
+    CHECK(holds_in_child([&] { return is_refused([&] { queue.run_async([] {}); }) && works(); }));
+    CHECK(holds_in_child([&] { return is_refused([&] { through.run_sync([] {}); }) && works(); }));
+    released.count_down();
+    changing.join();
+    CHECK(holds_in_child([&] { return through.run_sync([] { return true; }); }));
+}
+
+TEST_CASE("a fork in the middle of a call leaves the child no lock that nobody gives back", "[native][fork]") {
+    constexpr int forks = 40;
+    const gcd::queue queue{"queue"};
+    // Refused or done, but it must come to an end.
+    const auto check = [](const auto& in_parent, const auto& in_child) {
+        std::atomic<bool> stop{false};
+        std::thread calling{[&] {
+            while (!stop) in_parent();
+        }};
+        for (int i = 0; i != forks; ++i) CHECK(holds_in_child([&] { return is_refused(in_child) || works(); }));
+        stop = true;
+        calling.join();
+    };
+    const auto check_same = [&check](const auto& call) { check(call, call); };
+    SECTION("of a queue") {
+        check_same([&queue] {
+            queue.suspend();
+            queue.resume();
+        });
+    }
+    SECTION("of targets") {
+        const auto retarget = [&queue](const gcd::queue& changed) {
+            changed.set_target_queue(queue);
+            changed.set_target_queue(gcd::queue::global_queue());
+        };
+        const gcd::queue changed{"changed"};
+        check([&] { retarget(changed); }, [&] { retarget(gcd::queue{"new"}); });
+    }
+    SECTION("of a group") {
+        const gcd::group group;
+        const gcd::queue held{"held"};
+        const gcd::suspension suspended = held.suspended();
+        check_same([&] { group.notify(held, [] {}); });
+    }
+    SECTION("of a semaphore") {
+        const gcd::semaphore semaphore{0};
+        check_same([&] { static_cast<void>(semaphore.wait_for(1us)); });
+    }
+    SECTION("of a source") {
+        const gcd::timer timer{{.interval = 1h}, queue, [] {}};
+        check_same([&timer] { timer.set_cancel_handler([] {}); });
+    }
+    SECTION("of a descriptor") {
+        const gcd_test::pipe ends;
+        check_same([&ends] {
+            gcd_test::signal closed;
+            const auto close = [&closed](int) { closed.set(); };
+            gcd::io_channel{ends.read.get(), gcd::io_type::stream, nullptr, close}.close();
+            if (!closed.wait()) throw std::runtime_error("the channel didn't end");
+        });
+    }
 }
 
 TEST_CASE("what was submitted in the parent runs there alone", "[native][fork]") {

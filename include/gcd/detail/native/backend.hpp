@@ -19,32 +19,51 @@
 #include <gcd/detail/native/semaphore.hpp>
 #include <gcd/detail/native/source.hpp>
 
+#include <gcd/detail/object.hpp>
+#include <gcd/detail/posix/fork_lock.hpp>
+
+#include <atomic>
+#include <mutex>
+
 namespace gcd::inline GCD_ABI::detail {
+
+namespace native {
+
+GCD_HIDDEN inline bool is_idle(group_object* group) noexcept {
+    return (group->state.load(std::memory_order_relaxed) & group_object::count_mask) == 0 && is_left_free(group->lock);
+}
+
+GCD_HIDDEN inline bool is_idle(semaphore_object* semaphore) noexcept {
+    return semaphore->value.load(std::memory_order_relaxed) >= 0 && is_left_free(semaphore->lock) &&
+           semaphore->first == nullptr && semaphore->owed == 0;
+}
+
+GCD_HIDDEN inline bool is_idle(event_source* source) noexcept {
+    return is_left_free(source->lock) && !source->started && !source->is_cancelled();
+}
+
+template <class Object> void adopt_idle(Object* inherited, const char* what) {
+    const std::lock_guard hold{topology_lock};
+    if (!is_inherited(inherited)) return;
+    if (!is_idle(inherited)) throw_busy_parent(what);
+    inherited->generation.store(fork_generation.load(std::memory_order_relaxed), std::memory_order_release);
+}
+
+} // namespace native
 
 /// What had nothing under way in the parent is the child's as it was the parent's.
 [[gnu::noinline]] GCD_HIDDEN inline void adopt(object* inherited, const char* what) {
-    bool idle = true;
     switch (inherited->kind) {
-    case object_kind::group:
-        idle = (static_cast<group_object*>(inherited)->state.load(std::memory_order_relaxed) &
-                group_object::count_mask) == 0;
-        break;
-    case object_kind::semaphore: {
-        const auto* semaphore = static_cast<semaphore_object*>(inherited);
-        idle = semaphore->value.load(std::memory_order_relaxed) >= 0 && semaphore->first == nullptr;
-        break;
-    }
+    case object_kind::group: return native::adopt_idle(static_cast<group_object*>(inherited), what);
+    case object_kind::semaphore: return native::adopt_idle(static_cast<semaphore_object*>(inherited), what);
     case object_kind::source: {
-        const auto* source = static_cast<native::event_source*>(inherited);
-        idle = !source->started && !source->is_cancelled();
-        if (idle) native::adopt_queue(source->queue, what);
-        break;
+        auto* source = static_cast<native::event_source*>(inherited);
+        native::adopt_queue(source->queue, what);
+        return native::adopt_idle(source, what);
     }
-    case object_kind::channel: idle = false; break;
+    case object_kind::channel: native::throw_busy_parent(what);
     default: return native::adopt_queue(static_cast<queue_object*>(inherited), what);
     }
-    if (!idle) native::throw_busy_parent(what);
-    inherited->generation.store(fork_generation.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
 } // namespace gcd::inline GCD_ABI::detail

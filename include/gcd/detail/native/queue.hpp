@@ -42,22 +42,23 @@ GCD_HIDDEN void release(source_object* source) noexcept;
                        "threads are not here; make a new one after fork()"}));
 }
 
-/// A lane without work is the child's as it was the parent's, with all it goes through.
+/// A lane without work is the child's as it was the parent's, with all it goes through. With topology_lock.
 GCD_HIDDEN inline void adopt_lane(lane* inherited, const char* what) {
     constexpr std::uint64_t work_under_way =
         lane::all_dirty | lane::enqueued | lane::exclusive | lane::blocked | lane::readers_mask;
     if (!is_inherited(inherited)) return;
     if (queue_object* target = inherited->target.load(std::memory_order_relaxed)) adopt_lane(as_lane(target), what);
     if ((inherited->state.load(std::memory_order_relaxed) & work_under_way) != 0 || !inherited->hold.is_free() ||
-        !inherited->seems_empty())
+        !inherited->seems_empty() || !is_left_free(inherited->lock))
         throw_busy_parent(what);
     inherited->native = &the_pool();
-    inherited->generation.store(fork_generation.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    inherited->generation.store(fork_generation.load(std::memory_order_relaxed), std::memory_order_release);
 }
 
 /// The same, by way of the pool that it has.
 GCD_HIDDEN inline void adopt_queue(queue_object* inherited, const char* what) {
     lane* queue = as_lane(inherited);
+    const std::lock_guard hold{topology_lock};
     queue->home().code.adopt(queue, what);
 }
 
@@ -134,7 +135,7 @@ GCD_HIDDEN inline queue_object* system_queue(std::atomic<lane*>& place, object_k
         else
             delete made;
     }
-    if (is_inherited(known)) adopt_lane(known, "gcd::queue");
+    if (is_inherited(known)) adopt_queue(known, "gcd::queue");
     return known;
 }
 

@@ -10,6 +10,7 @@
 /// last would leave the flag behind.
 
 #include <gcd/config.hpp>
+#include <gcd/detail/posix/fork_lock.hpp>
 #include <gcd/detail/posix/sys.hpp>
 #include <gcd/detail/posix/unique_fd.hpp>
 #include <gcd/error.hpp>
@@ -41,13 +42,14 @@ struct GCD_VISIBLE static_mutex {
 
 class lent_fd;
 
-/// All loans of the process that share a flag which the library has set. Guarded by `lock`.
+/// All loans of the process that share a flag which the library has set.
 struct GCD_VISIBLE lent_files {
-    static_mutex lock;
     lent_fd* first = nullptr;
     std::uint64_t last_group = 0;
 };
 GCD_VISIBLE inline constinit lent_files all_lent_files{};
+/// Guards them.
+GCD_VISIBLE inline constinit static_mutex all_lent_files_lock{};
 
 GCD_HIDDEN inline int flags_of(int fd) noexcept {
     return sys::retried("fcntl", [=] { return ::fcntl(fd, F_GETFL); });
@@ -123,7 +125,8 @@ public:
     /// Puts O_NONBLOCK in place until the loan ends.
     void make_non_blocking() {
         if (is_regular() || (sockets_need_no_flag && is_socket())) return;
-        const std::lock_guard hold{all_lent_files.lock};
+        hold_across_forks<all_lent_files_lock>();
+        const std::lock_guard hold{all_lent_files_lock};
         flags_ = flags_of(get());
         if ((flags_ & O_NONBLOCK) == 0) {
             if (set_flags(get(), flags_ | O_NONBLOCK) == -1)
@@ -139,8 +142,8 @@ public:
 
     /// Ends the loan: the flags are the caller's again if this was the last one, and the descriptor is closed.
     void give_back() noexcept {
-        const std::lock_guard hold{all_lent_files.lock};
         if (group_ != 0) {
+            const std::lock_guard hold{all_lent_files_lock};
             unlink();
             if (!has_others()) {
                 const int flags = flags_of(get());
