@@ -22,8 +22,11 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <limits>
+#include <new>
+#include <utility>
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
 
@@ -55,17 +58,17 @@ public:
     }
 
     /// The operation's request has a count for it now.
-    void start(owned<io_operation> operation) {
+    void start(owned<io_operation> operation) noexcept {
         operation->set_marks(marks);
-        unsigned number = may_wait_ && !operation->reads() && !random_ ? 1 : 0;
-        if (random_) {
-            // Made before the row names it: what was promised to a side can't fail any more.
-            if (made_ != shared_row::most_sides && shared_.busy() == made_) make_side(made_++);
-            number = shared_.add(operation.get());
-            if (number == shared_row::most_sides) return static_cast<void>(operation.give_up());
+        // For random access as many as are busy exist, and are the first ones; one more is made before the row may name it.
+        const unsigned needed = random_ ? shared_.busy() : may_wait_ && !operation->reads() ? 1 : 0;
+        if (needed != shared_row::most_sides && !make_side(needed)) {
+            read_room none;
+            return operation.give_up()->end(none, ENOMEM);
         }
-        make_side(number);
-        sides_[number]->submit(operation.give_up());
+        const unsigned number = random_ ? shared_.add(operation.get()) : needed;
+        io_operation* started = operation.give_up();
+        if (number != shared_row::most_sides) sides_[number]->submit(started);
     }
 
     /// Ends all operations, also those that are started later.
@@ -89,11 +92,17 @@ public:
     }
 
 private:
-    void make_side(unsigned number) {
-        if (sides_[number]) return;
-        const side_config config{fd_, how_, may_wait_, random_ ? &shared_ : nullptr, number};
-        sides_[number].reset(new io_side{config, target_});
+    /// False if there is no memory for it.
+    bool make_side(unsigned number) noexcept {
+        if (sides_[number]) return true;
+        try {
+            const side_config config{fd_, how_, may_wait_, random_ ? &shared_ : nullptr, number};
+            sides_[number].reset(new io_side{config, target_});
+        } catch (const std::bad_alloc&) {
+            return false;
+        }
         if (stopped_) sides_[number]->stop();
+        return true;
     }
 
     static void side_ended(void* context) {
@@ -110,7 +119,6 @@ private:
     recurring_work none_left_{target_, &side_ended, this};
     shared_row shared_;
     bool stopped_ = false;
-    unsigned made_ = 0; ///< sides for random access, the first ones
     std::array<owned<io_side>, shared_row::most_sides> sides_;
     /// Sides that have not ended, and one for none; whoever lowers it to zero (acq_rel) tells of the end.
     std::atomic<int> open_sides_{1};

@@ -119,11 +119,17 @@ GCD_HIDDEN inline channel_object* make_channel(int fd, channel_type type, queue_
         channel->cleanup =
             make_work<memory>([handler = std::move(cleanup), of = std::move(of)] { handler(of->error); });
     }
-    if (engine_serves(channel->file, type)) {
-        engine_open(channel.get(), type, fallback.get());
-        return channel.give_up();
+    try {
+        if (engine_serves(channel->file, type)) {
+            engine_open(channel.get(), type, fallback.get());
+            return channel.give_up();
+        }
+        channel->device.reset(new io_device{channel->file, type, fallback.get()});
+    } catch (...) {
+        // It keeps the channel.
+        if (work* last = std::exchange(channel->cleanup, nullptr)) drop(last);
+        throw;
     }
-    channel->device.reset(new io_device{channel->file, type, fallback.get()});
     // A count for the device, until it has ended.
     static_cast<void>(kept<channel_object>::another(channel.get()).give_up());
     return channel.give_up();

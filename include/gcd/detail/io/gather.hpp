@@ -9,20 +9,35 @@
 #include <gcd/detail/types.hpp>
 
 #include <bit>
+#include <cerrno>
 #include <cstdint>
+#include <new>
+#include <utility>
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
 
+/// A count of data, or none; given up at the end.
+class data_hold {
+public:
+    explicit data_hold(data_object* held) noexcept : data_{held} {}
+    data_hold(const data_hold&) = delete;
+    data_hold& operator=(const data_hold&) = delete;
+    ~data_hold() { reset(); }
+
+    void reset(data_object* other = nullptr) noexcept {
+        if (data_object* former = std::exchange(data_, other)) release(former);
+    }
+    [[nodiscard]] data_object* get() const noexcept { return data_; }
+    [[nodiscard]] data_object* give_up() noexcept { return std::exchange(data_, nullptr); }
+
+private:
+    data_object* data_;
+};
+
 /// Joins two, of which it takes the counts.
 GCD_HIDDEN inline data_object* joined(data_object* one, data_object* other) {
-    const struct counts {
-        data_object* first;
-        data_object* second;
-        ~counts() {
-            release(first);
-            release(second);
-        }
-    } owned{one, other};
+    const data_hold first{one};
+    const data_hold second{other};
     return data_concat(one, other);
 }
 
@@ -50,6 +65,15 @@ public:
         data_object* all = take_smallest();
         while (data_object* before = take_smallest()) all = joined(before, all);
         return all;
+    }
+    /// The same for a handler, which has to be called: nothing, and an error, if there is no memory for it.
+    [[nodiscard]] data_object* take(int& error) noexcept {
+        try {
+            return take();
+        } catch (const std::bad_alloc&) {
+            error = ENOMEM;
+            return nullptr;
+        }
     }
 
 private:

@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <limits>
 #include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -216,15 +217,18 @@ public:
     }
 
     /// The last call of the handler; the operation isn't its side's any more.
-    void end(read_room& room, int error) {
+    void end(read_room& room, int error) noexcept {
         if (timer_ != nullptr) source_cancel(timer_);
         data_object* last = nullptr;
-        if (reads_)
-            last = take_fresh(room);
-        else if (total_ != length_)
-            last = rest();
+        try {
+            if (reads_)
+                last = take_last(room, error != 0);
+            else if (total_ != length_)
+                last = rest();
+        } catch (const std::bad_alloc&) {
+            error = ENOMEM;
+        }
         if (room.is_given()) room.clear();
-        if (reads_ && last != nullptr) last = call_in_slices(last, error != 0);
         const std::lock_guard hold{lock_};
         ended_ = true;
         last_ = last;
@@ -269,15 +273,24 @@ private:
         source_config config;
         config.timer.start_delay = config.timer.interval = marks_.interval;
         timer_ = source_create(config, on, [this, &room](std::uint64_t) {
-            if (waiting_calls() >= calls_ahead) return;
-            if (!reads_)
-                report_rest();
-            else if (is_first_)
-                report(room, 0);
-            else
-                call(nullptr);
+            try {
+                report_now(room);
+            } catch (const std::bad_alloc&) {
+                failure_ = ENOMEM;
+                go_on_->submit();
+            }
         });
         source_start(timer_);
+    }
+
+    void report_now(read_room& room) {
+        if (waiting_calls() >= calls_ahead) return;
+        if (!reads_)
+            report_rest();
+        else if (is_first_)
+            report(room, 0);
+        else
+            call(nullptr);
     }
 
     /// False in the child of a fork that the giver of memory has made.
@@ -312,6 +325,12 @@ private:
         return gathered_.take();
     }
 
+    /// The chunk of the last call, or null if `all` is to come before it.
+    data_object* take_last(read_room& room, bool all) {
+        data_object* last = take_fresh(room);
+        return last != nullptr ? call_in_slices(last, all) : nullptr;
+    }
+
     /// Hands over what was read, save what comes to less than `least` after the last slice.
     void report(read_room& room, std::size_t least) {
         data_object* left = take_fresh(room);
@@ -331,24 +350,25 @@ private:
     // --- towards the handler ----------------------------------------------------------------------------------------
 
     /// Calls with what is above the high mark; gives the rest, or null if `all` is to be called with.
-    data_object* call_in_slices(data_object* whole, bool all) {
+    data_object* call_in_slices(data_object* bytes, bool all) {
+        data_hold whole{bytes};
         for (;;) {
-            const std::size_t size = data_size(whole);
+            const std::size_t size = data_size(whole.get());
             if (size <= marks_.high) break;
-            data_object* left = data_subrange(whole, marks_.high, size - marks_.high);
-            data_object* slice = data_subrange(whole, 0, marks_.high);
-            release(whole);
-            call(slice);
-            whole = left;
+            data_hold left{data_subrange(whole.get(), marks_.high, size - marks_.high)};
+            call(data_subrange(whole.get(), 0, marks_.high));
+            whole.reset(left.give_up());
         }
-        if (!all) return whole;
-        call(whole);
+        if (!all) return whole.give_up();
+        call(whole.give_up());
         return nullptr;
     }
 
     void call(data_object* chunk) {
+        data_hold held{chunk};
         const std::lock_guard hold{lock_};
         calls_.push_back(chunk);
+        static_cast<void>(held.give_up());
         if (chunk != nullptr) ahead_ += data_size(chunk);
         send_calls();
     }

@@ -147,6 +147,8 @@ private:
             operation->begin(&go_on_, queue_, room_);
         } catch (const std::system_error& failure) {
             error = failure.code().value();
+        } catch (const std::bad_alloc&) {
+            error = ENOMEM;
         }
         if (error != 0) operation->fail(error);
         if (first) operation->come_first(room_);

@@ -15,7 +15,9 @@
 #include <gcd/detail/work.hpp>
 
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
+#include <new>
 #include <utility>
 
 namespace gcd::inline GCD_ABI::detail::GCD_ENGINE {
@@ -26,31 +28,37 @@ struct single_result {
     io_callback callback;
     const bool reads;
     data_gather read; ///< piece by piece
-    data_object* rest = nullptr;
+    data_hold rest{nullptr};
     int error = 0;
 
     single_result(io_callback&& handler, step kind) : callback{std::move(handler)}, reads{kind == step::read} {}
     single_result(const single_result&) = delete;
     single_result& operator=(const single_result&) = delete;
-    ~single_result() {
-        if (rest != nullptr) release(rest);
-    }
+    ~single_result() = default;
 
     /// Another piece of what is read, or what is still to be written.
-    void take(data_object* bytes, int code) {
-        error = code;
-        if (!reads) {
-            if (rest != nullptr) release(rest);
-            rest = bytes;
-        } else if (bytes != nullptr) {
-            read.add(bytes);
-        }
+    void take(data_object* bytes, int code) noexcept {
+        if (!reads)
+            rest.reset(bytes);
+        else if (bytes != nullptr)
+            add(bytes);
+        if (error != ENOMEM) error = code;
     }
     void tell() {
         if (!callback) return;
-        data_object* bytes = read.take();
-        if (bytes == nullptr) bytes = std::exchange(rest, nullptr);
+        data_object* bytes = reads ? read.take(error) : rest.give_up();
         std::exchange(callback, nullptr)(true, bytes, error);
+    }
+
+private:
+    /// After a piece for which there was no memory no other is added: what there is has no holes.
+    void add(data_object* piece) noexcept {
+        if (error == ENOMEM) return release(piece);
+        try {
+            read.add(piece);
+        } catch (const std::bad_alloc&) {
+            error = ENOMEM;
+        }
     }
 };
 

@@ -57,11 +57,6 @@ struct file_read final : work {
         kind = work_kind::borrowed;
     }
 
-    void start() {
-        const default_queue first;
-        queue_async(first.get(), this);
-    }
-
 private:
     /// Then others of the pool have a turn.
     static constexpr std::size_t most_at_once = 4'194'304;
@@ -109,8 +104,9 @@ private:
     }
 
     void tell() {
+        data_object* bytes = gathered.take(error);
         try {
-            std::exchange(callback, nullptr)(true, gathered.take(), error);
+            std::exchange(callback, nullptr)(true, bytes, error);
         } catch (...) {
             report_exception();
         }
@@ -125,7 +121,8 @@ GCD_HIDDEN inline bool engine_read_once(int fd, std::size_t length, queue_object
     read->file.require_readable(what);
     if (std::byte* given = given_memory(memory, length)) read->room.renew(given, length);
     read->callback = std::move(callback);
-    read.give_up()->start();
+    const default_queue first;
+    queue_async(first.get(), read.give_up());
     return true;
 }
 
