@@ -310,6 +310,8 @@ GCD_HIDDEN inline std::shared_ptr<void> load_context(queue_object* queue) {
 template <class F> void visit_current(queue_object* from, const void* key, F&& see) {
     if (from == nullptr) return;
     walk_targets(from, [&](queue_object* queue) {
+        // In the child of a fork that an item has made: values that were being changed can't be had.
+        if (is_inherited(queue) && !is_left_free(queue->lock)) return false;
         std::shared_ptr<void> value = load_specific(queue, key);
         return value != nullptr && see(std::move(value));
     });

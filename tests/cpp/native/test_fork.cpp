@@ -142,6 +142,9 @@ TEST_CASE("a queue that a thread of the parent was about to change is refused in
     CHECK(held.wait());
     CHECK(holds_in_child([&] { return is_refused([&] { queue.run_async([] {}); }) && works(); }));
     CHECK(holds_in_child([&] { return is_refused([&] { through.run_sync([] {}); }) && works(); }));
+    static const gcd::specific_key<int> key;
+    through.set_specific(key, 1);
+    through.run_sync([] { CHECK(holds_in_child([] { return gcd::get_all_specific(key).size() == 1; })); });
     released.count_down();
     changing.join();
     CHECK(holds_in_child([&] { return through.run_sync([] { return true; }); }));
