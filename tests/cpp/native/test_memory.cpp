@@ -2,11 +2,11 @@
 /// @file
 /// Each allocation of an input or output fails once: an error at the call or at the handler, and nothing is left behind.
 ///
-/// Not under the address sanitizer, which has an `operator new` of its own.
+/// Not under the sanitizers, which have an `operator new` of their own.
 
 #include <gcd/gcd.hpp>
 
-#if !defined(GCD_ABI_ASAN)
+#if !defined(GCD_ABI_ASAN) && !defined(GCD_ABI_TSAN)
 
 #include "await.hpp"
 #include "catch.hpp"
