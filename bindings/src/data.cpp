@@ -46,13 +46,11 @@ private:
     Py_buffer view_{};
 };
 
-/// The `bytes` that the object shows, as a whole or in part: they never change, and live as long as it is held. Not
-/// those of a subclass, which may hold anything, the Data too.
-bool shows_bytes(py::handle object) {
-    if (PyBytes_CheckExact(object.ptr())) return true;
-    if (!PyMemoryView_Check(object.ptr())) return false;
-    PyObject* base = PyMemoryView_GET_BASE(object.ptr());
-    return base != nullptr && PyBytes_CheckExact(base);
+/// The `bytes` that the object is, or shows as a whole or in part; null if there are none. They never change, and live as
+/// long as they are held; a memoryview may let go of them. Not those of a subclass, which may hold anything, the Data too.
+py::handle bytes_shown_by(py::handle object) {
+    PyObject* base = PyMemoryView_Check(object.ptr()) ? PyMemoryView_GET_BASE(object.ptr()) : object.ptr();
+    return base != nullptr && PyBytes_CheckExact(base) ? py::handle{base} : py::handle{};
 }
 
 /// A copy of fewer bytes costs less than the end of a reference on another thread.
@@ -189,7 +187,8 @@ std::optional<gcd::data> to_data(py::handle object) {
     if (py::isinstance<py_data>(object)) return object.cast<const py_data&>().bytes.retain();
     if (PyObject_CheckBuffer(object.ptr()) == 0) return std::nullopt;
     const buffer_view view{object};
-    if (shows_bytes(object) && view.is_contiguous()) return share(view.bytes(), object);
+    if (const py::handle shown = bytes_shown_by(object); shown && view.is_contiguous())
+        return share(view.bytes(), shown);
     return copy_of(view);
 }
 

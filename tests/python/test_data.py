@@ -95,6 +95,16 @@ def test_large_immutable_bytes_are_shared_and_let_go():
     assert eventually(lambda: sys.getrefcount(source) == before)
 
 
+def test_bytes_outlive_the_memoryview_that_showed_them():
+    expected = os.urandom(100_000)
+    view = memoryview(bytes(bytearray(expected)))
+    data = cygcd.Data(view)
+    view.release()
+    others = [os.urandom(100_000) for _ in range(10)]
+    assert data == expected
+    assert len(others) == 10
+
+
 def test_shared_bytes_balance_their_references():
     source = b"x" * 100
     before = sys.getrefcount(source)
