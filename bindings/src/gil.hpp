@@ -110,6 +110,8 @@ public:
             identity_ = PyThread_get_thread_ident();
         else
             identity_ = py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>();
+        // In the child of a fork it is the only one, whichever it was before.
+        ::pthread_atfork(nullptr, nullptr, [] { identity_ = PyThread_get_thread_ident(); });
     }
 
 private:
@@ -191,22 +193,32 @@ public:
         kept_ = PyGILState_GetThisThreadState();
     }
 
-    /// Between two callbacks: each has a context (contextvars) of its own, which is empty at first.
+    /// Between two callbacks, and as a part of the one before: each has a context (contextvars) of its own, which is empty at
+    /// first. The end of a value may make another one; what does so without an end is left behind.
     static void forget_context() {
-        if (kept_ == nullptr || kept_->context == nullptr) return;
-        ++kept_->context_ver;
-        drop_reference(std::exchange(kept_->context, nullptr));
+        if (kept_ == nullptr) return;
+        for (int rounds = 0; kept_->context != nullptr; ++rounds) {
+            ++kept_->context_ver;
+            PyObject* forgotten = std::exchange(kept_->context, nullptr);
+            if (rounds != most_contexts) drop_reference(forgotten);
+        }
     }
 
 private:
+    static constexpr int most_contexts = 8;
+
     /// Ends the state with the thread. Once the gate is closed the state is left alone.
     struct ending {
         bool armed = false;
         ~ending() {
             if (!armed || !gate::enter()) return;
-            restore_gil(std::exchange(kept_, nullptr));
+            PyThreadState* state = std::exchange(kept_, nullptr);
+            restore_gil(state);
             park_on_unwind guard;
-            PyGILState_Release(PyGILState_UNLOCKED);
+            // Not by PyGILState_Release(), which up to 3.12 gives the count back first: whatever ends here, and comes into
+            // the interpreter by itself, would end the state a second time.
+            PyThreadState_Clear(state);
+            PyThreadState_DeleteCurrent();
             guard.disarm();
             gate::leave();
         }
@@ -251,8 +263,8 @@ template <class F> bool in_python_with_any_state(F&& body) {
     {
         const thread_state::callback inside;
         body();
+        if (unknown) thread_state::forget_context();
     }
-    if (unknown) thread_state::forget_context();
     PyGILState_Release(state);
     guard.disarm();
     if (unknown) gate::leave();
@@ -279,11 +291,12 @@ template <class F> bool in_python(F&& body, bool leaves = false) {
     }
     park_on_unwind guard;
     {
+        // All that may be Python code; what of it comes back here has the GIL.
         const thread_state::callback inside;
         body();
+        if (leaves && !fairness::count()) PyErr_WriteUnraisable(nullptr);
+        thread_state::forget_context();
     }
-    thread_state::forget_context();
-    if (leaves && !fairness::count()) PyErr_WriteUnraisable(nullptr);
     guard.disarm();
     if (!(leaves || carried) || !gcd::leave_carried(carried_gil)) carried_gil.release();
     return true;

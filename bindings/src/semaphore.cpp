@@ -22,7 +22,13 @@ bool wait_for_unit(const py_semaphore& self, const limit& timeout) {
     // One that is there is taken without a detour through the GIL.
     if (self.semaphore.try_wait()) return true;
     bool taken = false;
-    block([&] { taken = self.semaphore.wait_until(timeout.until); });
+    try {
+        block([&] { taken = self.semaphore.wait_until(timeout.until); });
+    } catch (...) {
+        // A signal handler has raised, and meanwhile there was a unit, of which nobody would know.
+        if (taken) self.semaphore.signal();
+        throw;
+    }
     return taken;
 }
 

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from conftest import LIMIT, eventually, run_script
+from conftest import LIMIT, eventually, run_case, run_script
 
 import cygcd
 
@@ -43,6 +43,42 @@ def test_a_row_of_every_kind_of_submission_keeps_its_order(queue):
             queue.run_async(lambda i=i: seen.append(i))
     queue.run_sync(lambda: None)
     assert seen == expected
+
+
+def test_the_end_of_a_context_may_use_the_library():
+    run_case(
+        """
+        import contextvars
+        variable = contextvars.ContextVar("variable")
+        queue = cygcd.Queue()
+        seen = []
+        class Uses:
+            def __del__(self):
+                other = cygcd.Queue()
+                other.set_context(1)
+                other.set_context(2)
+                queue.run_async(lambda: seen.append("from an end"))
+                seen.append("end")
+        class Sets:
+            def __del__(self): variable.set("left over")
+        class SetsForEver:
+            def __del__(self): variable.set(SetsForEver())
+        def hold_a_queue():
+            held = cygcd.Queue()
+            held.set_context("held", lambda: seen.append("finalizer"))
+            variable.set(held)
+        queue.run_async(hold_a_queue)
+        queue.run_sync(lambda: None)
+        queue.run_async(lambda: variable.set(Uses()))
+        queue.run_sync(lambda: None)
+        queue.run_async(lambda: variable.set(Sets()))
+        queue.run_async(lambda: variable.set(SetsForEver()))
+        queue.run_async(lambda: seen.append(variable.get("none")))
+        queue.run_sync(lambda: None)
+        assert eventually(lambda: len(seen) == 4), seen
+        assert sorted(seen) == ["end", "finalizer", "from an end", "none"], seen
+        """
+    )
 
 
 def test_each_callback_has_a_context_of_its_own(queue):

@@ -199,6 +199,33 @@ go_on()
     )
 
 
+@pytest.mark.skipif(not NATIVE, reason="a thread of libdispatch doesn't end with its item")
+def test_values_of_a_thread_that_ends_may_use_the_library():
+    run_case(
+        UNDER_WAY
+        + """
+own = threading.local()
+seen = []
+class End:
+    def __del__(self):
+        cygcd.Queue().set_context(1, lambda: None)
+        os.write(ends[1], b"x")
+ends = os.pipe()
+def callback():
+    child = os.fork()
+    if child == 0:
+        own.kept = cygcd.Timer(1, print)
+        own.end = End()
+        return
+    seen.append(os.waitpid(child, 0)[1])
+cygcd.Queue().run_async(callback)
+assert eventually(lambda: seen)
+assert seen == [0] and os.read(ends[0], 2) == b"x", seen
+go_on()
+"""
+    )
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing_works_beside_work_under_way(method, tmp_path):
     script = tmp_path / "script.py"

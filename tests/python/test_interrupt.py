@@ -242,6 +242,45 @@ assert seen == [7]
     )
 
 
+def test_unit_that_comes_while_a_signal_handler_raises_is_kept():
+    run_case(
+        BEGIN
+        + """
+semaphore = cygcd.Semaphore()
+def handler(*_):
+    semaphore.signal()
+    raise KeyboardInterrupt
+signal.signal(signal.SIGINT, handler)
+for wait in (semaphore.wait, semaphore.__enter__):
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    assert raises(KeyboardInterrupt, wait)
+    assert semaphore.wait(0)
+    assert not semaphore.wait(0)
+"""
+    )
+
+
+def test_child_of_a_fork_in_another_thread_can_be_interrupted():
+    run_case(
+        BEGIN
+        + """
+seen = []
+def fork():
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(7))
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        cygcd.Semaphore().wait()
+    seen.append(os.waitpid(child, 0)[1])
+thread = threading.Thread(target=fork)
+warnings.simplefilter("ignore")
+thread.start()
+thread.join()
+assert seen == [7 << 8], seen
+"""
+    )
+
+
 def test_ctrl_c_in_a_storm_loses_nothing():
     run_case(
         BEGIN
