@@ -76,9 +76,11 @@ void shown_handlers::finish() {
     }
     const shown now = give_last();
     if (!now) return;
-    now->run([](PyObject* callable) { call_reporting(callable); });
-    // The engine has nothing left to run, and what it would hold on to may lead back here.
-    now->drop();
+    // Taken first: the engine has nothing left to run, be it that the callable itself has it run what it has.
+    PyObject* callable = now->take();
+    if (callable == nullptr) return;
+    call_reporting(callable);
+    drop_reference(callable);
 }
 
 void bind_collected(py::module_&) {

@@ -32,14 +32,12 @@ struct shown_callable {
         const std::lock_guard hold{lock};
         closed = true;
     }
-    void drop() {
-        PyObject* dropped = nullptr;
-        {
-            const std::lock_guard hold{lock};
-            std::swap(dropped, callable);
-        }
-        drop_reference(dropped);
+    /// Null if it has been taken before.
+    [[nodiscard]] PyObject* take() {
+        const std::lock_guard hold{lock};
+        return std::exchange(callable, nullptr);
     }
+    void drop() { drop_reference(take()); }
     /// With the call under way the object may come to its end, and the callable with it.
     template <class Call> void run(Call&& call) {
         PyObject* called = nullptr;
@@ -158,10 +156,14 @@ private:
 /// is called in the middle of a collection.
 template <class Class> const Class* find_held(PyObject* self) noexcept {
     auto* instance = reinterpret_cast<py::detail::instance*>(self);
+    // Without a look at pybind11's types, for which it takes a lock that a thread may have which a collection has stopped.
+    if (instance->simple_layout)
+        return instance->simple_holder_constructed ? static_cast<const Class*>(instance->simple_value_holder[0])
+                                                   : nullptr;
     // More than one: of a class that also derives from one of another pybind11 module, or from both Workloop and Queue.
-    PyTypeObject* wanted = instance->simple_layout ? nullptr : py::detail::get_type_info(typeid(Class))->type;
+    PyTypeObject* wanted = py::detail::get_type_info(typeid(Class))->type;
     for (py::detail::value_and_holder& held : py::detail::values_and_holders(instance))
-        if (held.holder_constructed() && (wanted == nullptr || PyType_IsSubtype(held.type->type, wanted) != 0))
+        if (held.holder_constructed() && PyType_IsSubtype(held.type->type, wanted) != 0)
             return static_cast<const Class*>(held.value_ptr());
     return nullptr;
 }

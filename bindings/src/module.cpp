@@ -37,12 +37,32 @@ PYBIND11_MODULE(_core_of_main_interpreter, module, pybind11::mod_gil_not_used())
     bind_read_write_async(module);
 }
 
-/// What Python calls. In another interpreter than the main one pybind11 itself would wait for the GIL that it holds, and
-/// callbacks from threads of the engine could not tell which interpreter they belong to.
+namespace {
+
+/// In another interpreter than the main one pybind11 itself would wait for the GIL that it holds, callbacks from threads
+/// of the engine could not tell which interpreter they belong to, and what the module keeps for the process would be made
+/// a second time.
+bool is_in_main_interpreter() {
+    if (PyInterpreterState_Get() == PyInterpreterState_Main()) return true;
+    PyErr_SetString(PyExc_ImportError, "cygcd works in the main interpreter only, not in a subinterpreter");
+    return false;
+}
+
+int (*fill_module)(PyObject*) = nullptr;
+
+int fill_in_main_interpreter(PyObject* module) { return is_in_main_interpreter() ? fill_module(module) : -1; }
+
+} // namespace
+
+/// What Python calls: since 3.13 always in the main interpreter. The module is filled in the one that imports it.
 extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
-    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
-        PyErr_SetString(PyExc_ImportError, "cygcd works in the main interpreter only, not in a subinterpreter");
-        return nullptr;
+    if (!is_in_main_interpreter()) return nullptr;
+    PyObject* made = PyInit__core_of_main_interpreter();
+    if (made == nullptr) return nullptr;
+    for (PyModuleDef_Slot* slot = reinterpret_cast<PyModuleDef*>(made)->m_slots; slot->slot != 0; ++slot) {
+        if (slot->slot != Py_mod_exec || slot->value == reinterpret_cast<void*>(&fill_in_main_interpreter)) continue;
+        fill_module = reinterpret_cast<int (*)(PyObject*)>(slot->value);
+        slot->value = reinterpret_cast<void*>(&fill_in_main_interpreter);
     }
-    return PyInit__core_of_main_interpreter();
+    return made;
 }

@@ -113,9 +113,8 @@ void set_specific(const gcd::queue& queue, py::handle key, py::handle value) {
             static_cast<void>(py::hash(key));
             return;
         }
-        const py::handle dict{table->get()};
-        const int found = PyDict_Contains(dict.ptr(), key.ptr());
-        if (found < 0 || (found > 0 && PyDict_DelItem(dict.ptr(), key.ptr()) != 0)) throw py::error_already_set();
+        // In one step, as others may remove it too.
+        static_cast<void>(py::handle{table->get()}.attr("pop")(key, py::none()));
         return;
     }
     if (!table) table = table_of(queue);

@@ -156,6 +156,42 @@ assert seen == ["named"], seen
     )
 
 
+def test_finalizer_in_a_cycle_that_replaces_its_context_runs_once():
+    run_case(
+        CYCLE
+        + """
+seen = []
+def make():
+    held = cygcd.Queue()
+    def finalizer():
+        seen.append(1)
+        held.set_context(None)
+    held.set_context(held, finalizer)
+make()
+for _ in range(3): gc.collect()
+assert seen == [1], seen
+"""
+    )
+
+
+def test_object_whose_class_was_changed_can_be_collected():
+    run_case(
+        CYCLE
+        + """
+class First(cygcd.Queue): pass
+class Second(cygcd.Queue): pass
+ended = []
+def make():
+    held = First()
+    held.__class__ = Second
+    held.set_context(held, lambda: ended.append(1))
+make()
+for _ in range(3): gc.collect()
+assert ended == [1], ended
+"""
+    )
+
+
 def test_finalizer_of_a_subclass_waits_for_the_work_under_way():
     run_case(
         """
