@@ -234,6 +234,26 @@ TEST_CASE("the event thread is there while somebody waits, and ends some time af
     CHECK(the_loop().look().threads != 0);
 }
 
+TEST_CASE("events are heard while the thread that tells of them is inside of a long item", "[timer]") {
+    const gcd::queue slow{"slow"};
+    const gcd::queue other{"other"};
+    gcd_test::signal begun, go, ended, warm;
+    slow.after(1ms, [&] { warm.set(); });
+    REQUIRE(warm.wait());
+    REQUIRE(await([] { return the_loop().look().asleep == 2; }));
+    slow.after(1ms, [&] {
+        begun.set();
+        static_cast<void>(go.wait(30s));
+        ended.set();
+    });
+    REQUIRE(begun.wait());
+    // Long enough for a thread that nobody needs to end.
+    std::this_thread::sleep_for(7s);
+    other.after(1ms, [&] { go.set(); });
+    CHECK(ended.wait());
+    CHECK(event_thread_ends());
+}
+
 TEST_CASE("what waits for later costs nothing meanwhile", "[timer][fd]") {
     REQUIRE(event_thread_ends());
     const gcd::queue queue{"idle"};

@@ -214,6 +214,9 @@ TEST_CASE("the pool's threads block signals and bear a name", "[native][pool]") 
     CHECK(name == "gcd-worker");
     CHECK(sigismember(&blocked, SIGINT) == 1);
     CHECK(sigismember(&blocked, SIGCHLD) == 1);
+    CHECK(sigismember(&blocked, SIGPIPE) == 1);
+    // What the thread itself does wrong: a handler of the program's is to hear of it.
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) CHECK(sigismember(&blocked, own) == 0);
 }
 
 TEST_CASE("lower levels run on nicer threads, and the usual ones stay as they are", "[native][pool][qos]") {

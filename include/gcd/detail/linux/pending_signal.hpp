@@ -19,7 +19,8 @@
 
 namespace gcd::inline GCD_ABI::detail {
 
-/// False where it can't be known. Threads that end meanwhile don't count.
+/// False where it can't be known. Threads that end meanwhile don't count, nor does a main thread that has ended before the
+/// process.
 GCD_HIDDEN inline bool every_thread_blocks(int signal) noexcept {
     DIR* tasks = ::opendir("/proc/self/task");
     if (tasks == nullptr) return false;
@@ -32,9 +33,14 @@ GCD_HIDDEN inline bool every_thread_blocks(int signal) noexcept {
         std::snprintf(path, sizeof(path), "/proc/self/task/%.20s/status", task->d_name);
         char text[4'096];
         sys::read_text(path, text);
+        if (std::strstr(text, "\nState:\tZ") != nullptr || std::strstr(text, "\nState:\tX") != nullptr) continue;
         constexpr const char* name = "\nSigBlk:";
         const char* found = std::strstr(text, name);
-        if (found == nullptr) continue;
+        if (found == nullptr) {
+            // It is gone; or the groups of its user leave no room for it here, and it can't be known.
+            blocked = std::strlen(text) + 1 != sizeof(text);
+            continue;
+        }
         const std::uint64_t mask = std::strtoull(found + std::strlen(name), nullptr, 16);
         blocked = (mask >> static_cast<unsigned>(signal - 1) & 1U) != 0;
     }

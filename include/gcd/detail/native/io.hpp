@@ -30,7 +30,7 @@ namespace gcd::inline GCD_ABI::detail::native {
 
 GCD_HIDDEN inline void engine_begin(const char*) {}
 
-/// Its threads, which do all writing, block every signal.
+/// Its threads, which do all writing, block SIGPIPE.
 GCD_HIDDEN inline void engine_survive_broken_pipes() noexcept {}
 
 GCD_HIDDEN inline bool engine_serves(const lent_fd&, channel_type) noexcept { return false; }

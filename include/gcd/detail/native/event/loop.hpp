@@ -134,6 +134,7 @@ private:
     timeline lines_[clocks];
     descriptor_table descriptors_;
     unsigned threads_ = 0;
+    unsigned away_ = 0; ///< of them: telling, or inside of an item
     /// Threads that sleep, or are about to. Raised before the sleep (relaxed, as one that isn't seen is only not relied
     /// on), lowered after it under the lock: who finds it above zero under the lock has somebody who will look.
     std::atomic<unsigned> asleep_{0};

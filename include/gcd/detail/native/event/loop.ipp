@@ -179,6 +179,8 @@ inline void event_loop::rest() noexcept {
 /// The thread has nothing in hand.
 inline bool event_loop::may_end() noexcept {
     if (somebody_waits()) return false;
+    // One inside an item may stay there until it hears of something. With nothing in hand itself, it ends both.
+    if (away_ != 0) return false;
     if (read_clock(CLOCK_MONOTONIC) - idle_since_ >= spare_time) return true;
     wake_by(clock::uptime, idle_since_ + spare_time);
     return false;
@@ -257,6 +259,7 @@ inline void event_loop::run(worker* guest) noexcept {
         }
         need_second();
         const bool others_sleep = asleep_.load(std::memory_order_relaxed) != 0;
+        ++away_;
         lock_.unlock();
         const bool lends = guest != nullptr && others_sleep && guest->owner->begin_guest(*guest);
         const bool told_times = times != nullptr;
@@ -277,6 +280,7 @@ inline void event_loop::run(worker* guest) noexcept {
         if (lends && !guest->owner->run_guest(*guest)) return;
         count = 0;
         lock_.lock();
+        --away_;
     }
     end_thread();
     lock_.unlock();

@@ -6,6 +6,7 @@
 
 #include <gcd/detail/native/sched/pool.hpp>
 
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <utility>
@@ -52,15 +53,23 @@ struct pool_threads {
         return nullptr;
     }
 
+    static constexpr std::size_t least_stack = std::size_t{1} << 20U;
+
     /// Gives 0, or an errno.
     static int start(void* (*body)(void*), void* context) noexcept {
-        sigset_t all;
+        sigset_t blocked;
         sigset_t former;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &former);
+        ::sigfillset(&blocked);
+        // A thread's own faults: blocked, they would end the process whatever handler it has. And what profilers send.
+        for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPROF}) ::sigdelset(&blocked, own);
+        ::pthread_sigmask(SIG_SETMASK, &blocked, &former);
         pthread_attr_t attributes;
         ::pthread_attr_init(&attributes);
         ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        // Where threads begin with little, as with musl: lanes drain one another by recursion.
+        std::size_t stack = 0;
+        if (::pthread_attr_getstacksize(&attributes, &stack) == 0 && stack < least_stack)
+            ::pthread_attr_setstacksize(&attributes, least_stack);
         const int error = sys::thread_create(&attributes, body, context);
         ::pthread_attr_destroy(&attributes);
         ::pthread_sigmask(SIG_SETMASK, &former, nullptr);
