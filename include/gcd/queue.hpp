@@ -117,6 +117,7 @@ public:
     template <task F> void after(std::chrono::system_clock::time_point when, F&& callable) const;
 
     /// Keeps further items from starting; the running one goes on. Nests, each call needs its resume().
+    /// @note On a concurrent queue items that are on their way to the threads already go on too, a hundred at most.
     /// @throws std::logic_error on global and main queues and workloops. @see dispatch_suspend
     void suspend() const;
     /// Ends one suspend(). @throws std::logic_error if there is none. @see dispatch_resume

@@ -87,7 +87,9 @@ struct serial_loop : call {
         auto* self = static_cast<serial_loop*>(static_cast<call*>(base));
         std::chrono::steady_clock::time_point due{};
         self->enter();
-        self->given_up = run_range(self->body, 0, self->end, self->ask, due);
+        // The main thread, which runs it for another one, isn't to ask for that.
+        const give_up* asked = self->interruption != nullptr ? self->ask : nullptr;
+        self->given_up = run_range(self->body, 0, self->end, asked, due);
         self->leave();
     }
 };

@@ -15,6 +15,10 @@
 #include <utility>
 #include <vector>
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 using namespace std::chrono_literals;
 using gcd_test::await;
 using gcd_test::counted;
@@ -106,6 +110,30 @@ TEST_CASE("a queue may be retargeted while threads wait in syncs on it", "[nativ
     CHECK(ran == 4'000);
 }
 
+TEST_CASE("a target may end while others look at the queue without a turn on it", "[native][targets]") {
+    const gcd::queue queue{"moving", {.concurrent = GENERATE(false, true)}};
+    std::atomic<bool> stop{false};
+    std::thread mover([&] {
+        for (int i = 0; i < 1'000; ++i) {
+            const gcd::queue brief{"brief", {.concurrent = true}};
+            queue.set_target_queue(brief);
+            queue.set_target_queue(gcd::queue::global_queue());
+        }
+        stop = true;
+    });
+    std::atomic<int> ran{0};
+    int expected = 0;
+    while (!stop) {
+        gcd::apply(2, queue, [&ran](std::size_t) { ++ran; });
+        expected += 2;
+        if (queue.try_run_sync([&ran] { ++ran; })) ++expected;
+        const gcd::timer timer{{.interval = 1h, .start_delay = 1h}, queue, [] {}};
+        timer.start();
+    }
+    mover.join();
+    CHECK(ran == expected);
+}
+
 TEST_CASE("a target that nobody else keeps stays while its former children need it", "[native][targets]") {
     live_count live;
     {
@@ -141,6 +169,120 @@ TEST_CASE("a long row of one child's items lets the target's others in between",
     REQUIRE(ended.wait());
     CHECK(modest_ran);
     CHECK(left > 0);
+}
+
+namespace {
+
+/// Keeps the queue busy, an item at a time, until it is stopped, or for so long that a test has failed by then.
+class busy {
+public:
+    explicit busy(const gcd::queue& on) : on_{on} { next(); }
+    busy(const busy&) = delete;
+    busy& operator=(const busy&) = delete;
+    ~busy() {
+        stop();
+        CHECK(ended_.wait());
+    }
+
+    [[nodiscard]] bool begins() const { return begun_.wait(); }
+    void stop() { stopped_ = true; }
+    [[nodiscard]] bool has_ended() const { return ended_.is_set(); }
+
+private:
+    void next() {
+        on_.run_async([this] {
+            if (ran_ == 0) begun_.set();
+            if (stopped_ || ++ran_ == 1'000'000'000)
+                ended_.set();
+            else
+                next();
+        });
+    }
+
+    const gcd::queue& on_;
+    std::atomic<bool> stopped_{false};
+    int ran_ = 0;
+    gcd_test::signal begun_;
+    gcd_test::signal ended_;
+};
+
+} // namespace
+
+TEST_CASE("a busy queue holds up nobody further out than its target", "[native][targets]") {
+    gcd_test::signal ran;
+    const auto run = [&ran] { ran.set(); };
+    SECTION("an item of a serial queue") {
+        const gcd::queue outer{"outer"};
+        const gcd::queue between{"between", {.target = &outer}};
+        const gcd::queue deep{"deep", {.target = &between}};
+        const gcd::queue inner{"inner", {.target = &deep}};
+        busy items{inner};
+        REQUIRE(items.begins());
+        outer.run_async(run);
+        CHECK(ran.wait());
+    }
+    SECTION("a barrier of a concurrent queue") {
+        const gcd::queue outer{"outer", {.concurrent = true}};
+        const gcd::queue between{"between", {.target = &outer}};
+        const gcd::queue inner{"inner", {.target = &between}};
+        busy items{inner};
+        REQUIRE(items.begins());
+        outer.barrier_async(run);
+        CHECK(ran.wait());
+    }
+    SECTION("what goes through another target since") {
+        const gcd::queue outer{"outer"};
+        const gcd::queue other{"other"};
+        const gcd::queue between{"between", {.target = &outer}};
+        const gcd::queue inner{"inner", {.target = &between}};
+        busy items{inner};
+        REQUIRE(items.begins());
+        between.set_target_queue(other);
+        // The former one is free, and the new one is in use.
+        CHECK(await([&] { return outer.try_run_sync([] {}) && !other.try_run_sync([] {}); }));
+    }
+}
+
+TEST_CASE("the main queue is drained to an end while a queue that goes through it stays busy",
+          "[native][targets][main]") {
+    const gcd::queue main = gcd::queue::main_queue();
+    const gcd::queue between{"between", {.target = &main}};
+    const gcd::queue inner{"inner", {.target = &between}};
+    bool ran = false;
+    {
+        busy items{inner};
+        gcd::drain_main_queue();
+        main.run_async([&ran] { ran = true; });
+        const auto drained = [](const auto& done) {
+            return await([&done] {
+                gcd::drain_main_queue();
+                return done();
+            });
+        };
+        CHECK(drained([&ran] { return ran; }));
+        items.stop();
+        CHECK(drained([&items] { return items.has_ended(); }));
+    }
+}
+
+TEST_CASE("a queue that goes to another global queue takes its backlog along", "[native][targets][qos]") {
+    const gcd::queue background = gcd::queue::global_queue(gcd::qos::background);
+    const gcd::queue queue{"moving", {.target = &background}};
+    const auto is_nice = [] { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid))) > 0; };
+    std::atomic<int> seen{-1};
+    std::atomic<bool> nice_now{false};
+    busy items{queue};
+    queue.run_async([&] { seen = is_nice() ? 1 : 0; });
+    CHECK(await([&] { return seen == 1; }));
+    queue.set_target_queue(gcd::queue::global_queue());
+    CHECK(await([&] {
+        gcd_test::signal told;
+        queue.run_async([&] {
+            nice_now = is_nice();
+            told.set();
+        });
+        return told.wait() && !nice_now;
+    }));
 }
 
 TEST_CASE("the last handle may go inside the item that was submitted through it", "[native][queue]") {

@@ -110,7 +110,7 @@ GCD_HIDDEN inline void run_apply_helper(work* base, op what) noexcept {
 
 /// Everything that a loop needs, before its turn has come: from then on nothing can fail.
 GCD_HIDDEN inline apply_loop* make_apply_loop(std::size_t iterations, lane* on, loop_body& body) {
-    const unsigned level = pool_level(on);
+    const unsigned level = pool_level_from_outside(on);
     queue_object* pool_queue = global_of_level(level);
     const std::size_t width = on->home().of_level(level).limit->load(std::memory_order_relaxed);
     const std::size_t helpers = std::min(iterations, std::max<std::size_t>(width, 2)) - 1;

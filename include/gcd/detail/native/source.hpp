@@ -391,8 +391,10 @@ GCD_HIDDEN inline void stop_watching(event_source* source) noexcept {
 /// had without waiting: most timers go like that, and a step costs more than all the rest of a timer.
 GCD_HIDDEN inline bool try_turn(lane* of) noexcept {
     if (of->kind == object_kind::global_queue) return true;
-    if (of->kind != object_kind::queue || target_lane(of) != nullptr) return false;
-    return of->serial ? try_take(of) : try_read(of);
+    if (of->kind != object_kind::queue || !(of->serial ? try_take(of) : try_read(of))) return false;
+    if (target_lane(of) == nullptr) return true;
+    const turn not_used{of, of->serial};
+    return false;
 }
 
 GCD_HIDDEN inline void cancel_checked(source_object* object) noexcept {

@@ -311,7 +311,7 @@ GCD_HIDDEN inline bool sync_outwards(lane* of, const sync_request& request) {
         body.run(&body);
         return true;
     }
-    if (!outer->serial || target_lane(outer) != nullptr || !try_take(outer)) return false;
+    if (!outer->serial || !try_take(outer)) return false;
     const turn outer_held{outer, true};
     if (target_lane(outer) != nullptr) return false;
     body.run(&body);

@@ -39,18 +39,26 @@ struct drain_frame {
             if ((seen->of->state.load(std::memory_order_relaxed) & lane::suspended) != 0) return true;
         return false;
     }
+    /// A lane further out goes another way now: what goes through it is to follow.
+    [[nodiscard]] bool is_astray() const noexcept {
+        for (const drain_frame* seen = this; seen != nullptr && seen->of != nullptr; seen = seen->outer)
+            if (target_lane(seen->of) != (seen->outer != nullptr ? seen->outer->of : nullptr)) return true;
+        return false;
+    }
+    /// Others wait for the turn of this token, or of one further out, which it holds up; or a row that has an end is to come
+    /// to it. What waits for the pool's threads meanwhile the monitor notices.
     [[nodiscard]] bool others_wait() const noexcept {
-        if (of != nullptr) return !of->seems_empty();
-        return on != nullptr && on->owner->others_wait(*on);
+        if (of == nullptr) return on != nullptr && on->owner->others_wait(*on);
+        for (const drain_frame* seen = this; seen != nullptr; seen = seen->outer)
+            if (seen->of != nullptr ? !seen->of->seems_empty() : seen->until != nullptr) return true;
+        return false;
     }
     [[nodiscard]] bool is_time_for_others() const noexcept {
         return on != nullptr && on->fair_turn.load(std::memory_order_relaxed);
     }
-    /// Then: whether others wait anywhere, for the turn of this token or of one further out.
+    /// Then: whether others wait anywhere.
     [[nodiscard]] bool gives_way() const noexcept {
-        for (const drain_frame* seen = this; seen != nullptr && seen->of != nullptr; seen = seen->outer)
-            if (seen->others_wait()) return true;
-        if (on->owner->others_wait(*on)) return true;
+        if (others_wait() || on->owner->others_wait(*on)) return true;
         on->fair_turn.store(false, std::memory_order_relaxed);
         return false;
     }
@@ -184,7 +192,7 @@ inline void pass_behind(lane* of, unsigned known, worker& on) {
     of->state.fetch_or(known, std::memory_order_release);
     of->token.queue = nullptr;
     work* token = &of->token;
-    on.owner->submit_own(on, &token, 1, pool_level(of));
+    on.owner->submit_own(on, &token, 1, of->level);
 }
 
 /// The lane goes over to a thread that waits for it, which has been taken out of its list. False if it has given up;
@@ -205,14 +213,19 @@ enum class stop : unsigned char { none, put_down, elsewhere };
 [[gnu::always_inline]] inline stop reason_to_stop(lane* of, const drain_frame& in, std::uint64_t seen) {
     if ((seen & (lane::suspended | lane::inactive_bit)) != 0) [[unlikely]]
         return stop::put_down;
-    if (in.is_stopped() || target_lane(of) != in.of) [[unlikely]]
+    if (in.is_stopped() || target_lane(of) != in.of || in.is_astray()) [[unlikely]]
+        return stop::elsewhere;
+    // From one global queue to another.
+    if (in.of == nullptr && in.on != nullptr && pool_level(of) != of->level) [[unlikely]]
         return stop::elsewhere;
     return stop::none;
 }
 
 // --- draining -----------------------------------------------------------------------------------------------------
 
-GCD_HIDDEN void drain(lane* of, const drain_frame& in);
+/// True if the token has been passed on because others wait: where this was an item of another lane, they may wait further
+/// out, so that the other one is to look.
+GCD_HIDDEN bool drain(lane* of, const drain_frame& in);
 
 /// Items that stand first in a list, one after the other, in place, until something else is first or has to be looked
 /// at. True if the list still has nodes; `last` is the node that ran last.
@@ -249,7 +262,7 @@ GCD_HIDDEN inline bool run_row(lane* of, work_list& list, work*& last, const dra
 }
 
 /// One item at a time. A workloop takes the highest level first.
-GCD_HIDDEN inline void drain_serial(lane* of, const drain_frame& in) {
+GCD_HIDDEN inline bool drain_serial(lane* of, const drain_frame& in) {
     unsigned known = take_dirty(of);
     unsigned budget = drain_budget;
     // One for all its items, as they are all the same seen from inside.
@@ -257,23 +270,23 @@ GCD_HIDDEN inline void drain_serial(lane* of, const drain_frame& in) {
     for (;;) {
         if (known == 0) known = linger(of, in);
         if (known == 0) known = leave(of);
-        if (known == 0) return;
+        if (known == 0) return false;
         // In the child of a fork that an item has made, the rest is the parent's.
         if (is_inherited(of)) [[unlikely]]
-            return;
+            return false;
         const std::uint64_t seen = of->state.load(std::memory_order_acquire);
         switch (reason_to_stop(of, in, seen)) {
         case stop::none: break;
         case stop::put_down:
-            if (put_down(of, known)) return;
+            if (put_down(of, known)) return false;
             continue;
-        case stop::elsewhere: return pass_on(of, known);
+        case stop::elsewhere: pass_on(of, known); return false;
         }
-        if (in.is_time_for_others() && in.gives_way()) return pass_on(of, known);
-        if (budget == 0) {
-            if (in.others_wait()) return pass_on(of, known);
-            budget = drain_budget;
+        if ((in.is_time_for_others() && in.gives_way()) || (budget == 0 && in.others_wait())) {
+            pass_on(of, known);
+            return true;
         }
+        if (budget == 0) budget = drain_budget;
         if (of->by_level != nullptr && (seen & lane::all_dirty) != 0) known |= take_dirty(of);
         const unsigned level = 31U - static_cast<unsigned>(__builtin_clz(known));
         work_list& list = of->list_of(level);
@@ -290,17 +303,17 @@ GCD_HIDDEN inline void drain_serial(lane* of, const drain_frame& in) {
                 pay_others(in.on, node, of);
                 node->fn(node, op::run);
             } else if (node->kind == work_kind::token) {
-                drain(static_cast<lane_token*>(node)->of, {of, &in, in.on});
+                if (drain(static_cast<lane_token*>(node)->of, {of, &in, in.on})) budget = 0;
             } else {
                 waits = static_cast<waiter*>(node);
             }
         }
         if (!more) known &= ~(1U << level);
-        if (waits != nullptr && hand_over(of, waits, known)) return;
+        if (waits != nullptr && hand_over(of, waits, known)) return false;
         if (node == in.until) {
             if (known == 0) known = leave(of);
             if (known != 0) pass_on(of, known);
-            return;
+            return false;
         }
     }
 }
@@ -364,27 +377,32 @@ GCD_HIDDEN inline void drain_batch(lane* of, work* node, const drain_frame& in) 
     run_pooled(batch[0], on);
 }
 
-GCD_HIDDEN inline void drain_concurrent(lane* of, const drain_frame& in) {
+GCD_HIDDEN inline bool drain_concurrent(lane* of, const drain_frame& in) {
     // It would wait for itself.
     if (in.on != nullptr && in.on->held.readers_of == of) pay_readers(*in.on);
     unsigned known = take_dirty(of);
     for (;;) {
         if (known == 0) known = linger(of, in);
         if (known == 0) known = leave(of);
-        if (known == 0) return;
+        if (known == 0) return false;
         if (is_inherited(of)) [[unlikely]]
-            return;
+            return false;
         switch (reason_to_stop(of, in, of->state.load(std::memory_order_acquire))) {
         case stop::none: break;
         case stop::put_down:
-            if (put_down(of, known)) return;
+            if (put_down(of, known)) return false;
             continue;
-        case stop::elsewhere: return pass_on(of, known);
+        case stop::elsewhere: pass_on(of, known); return false;
         }
         work* node = of->items.first();
         if (!is_barrier(node)) {
-            if (node->kind != work_kind::waiter)
-                return in.of == nullptr && in.on != nullptr ? drain_batch(of, node, in) : drain_one(of, node, in);
+            if (node->kind != work_kind::waiter) {
+                if (in.of == nullptr && in.on != nullptr)
+                    drain_batch(of, node, in);
+                else
+                    drain_one(of, node, in);
+                return false;
+            }
             known = of->items.detach(node) ? unsigned{lane::dirty} : 0U;
             auto* reader = static_cast<waiter*>(node);
             if (!claim(reader)) continue;
@@ -392,12 +410,12 @@ GCD_HIDDEN inline void drain_concurrent(lane* of, const drain_frame& in) {
             grant(reader);
             continue;
         }
-        if (!begin_alone(of)) return;
+        if (!begin_alone(of)) return false;
         bool more = false;
         if (node->kind == work_kind::waiter) {
             more = of->items.detach(node);
             known = more ? unsigned{lane::dirty} : 0U;
-            if (hand_over(of, static_cast<waiter*>(node), known)) return;
+            if (hand_over(of, static_cast<waiter*>(node), known)) return false;
             continue;
         }
         if (node->kind == work_kind::borrowed) {
@@ -412,15 +430,15 @@ GCD_HIDDEN inline void drain_concurrent(lane* of, const drain_frame& in) {
         }
         known = more ? unsigned{lane::dirty} : 0U;
         // A long row of barriers gives way too.
-        if (known != 0 && in.others_wait()) return pass_on(of, known);
+        if (known != 0 && (in.others_wait() || (in.is_time_for_others() && in.gives_way()))) {
+            pass_on(of, known);
+            return true;
+        }
     }
 }
 
-GCD_HIDDEN inline void drain(lane* of, const drain_frame& in) {
-    if (of->serial)
-        drain_serial(of, in);
-    else
-        drain_concurrent(of, in);
+GCD_HIDDEN inline bool drain(lane* of, const drain_frame& in) {
+    return of->serial ? drain_serial(of, in) : drain_concurrent(of, in);
 }
 
 /// What a worker has taken: an item of a global queue, an item or a child of a concurrent queue on the pool, or the

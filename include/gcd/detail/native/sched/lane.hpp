@@ -87,6 +87,7 @@ struct GCD_VISIBLE lane : queue_object {
     lane_hold hold;
     /// Syncs since the lane was open last; of whoever has the turn.
     std::uint32_t quiet_syncs = 0;
+    unsigned level = 0; ///< at which the pool has got the token last; of whoever has that
     lane_token token;
 
     lane(object_kind of, std::string_view name, bool may_run_side_by_side, pool& from, std::uint64_t first_state = kept)
@@ -128,6 +129,15 @@ GCD_HIDDEN inline unsigned pool_level(const lane* of) noexcept {
     if (of->qos != gcd::qos::unspecified) return level_of(of->qos);
     const queue_object* target = of->target.load(std::memory_order_seq_cst);
     return level_of(target != nullptr ? target->qos : gcd::qos::unspecified);
+}
+
+/// The same for who has taken no turn, so that the target may change, and end, meanwhile.
+GCD_HIDDEN inline unsigned pool_level_from_outside(lane* of) noexcept {
+    if (of->target.load(std::memory_order_relaxed) == nullptr) return pool_level(of);
+    of->walkers.fetch_add(1, std::memory_order_seq_cst);
+    const unsigned level = pool_level(of);
+    of->walkers.fetch_sub(1, std::memory_order_release);
+    return level;
 }
 
 // --- life ---------------------------------------------------------------------------------------------------------
@@ -176,7 +186,7 @@ GCD_HIDDEN inline void schedule(lane* ready) {
     lane* target = target_lane(ready);
     ready->token.queue = target;
     if (target == nullptr) {
-        const unsigned level = pool_level(ready);
+        const unsigned level = ready->level = pool_level(ready);
         ready->home().of_level(level).submit_ready(&ready->token, level);
     } else {
         push(target, &ready->token, level_of(ready->qos));
