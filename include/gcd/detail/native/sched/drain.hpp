@@ -192,7 +192,7 @@ inline void pass_behind(lane* of, unsigned known, worker& on) {
     of->state.fetch_or(known, std::memory_order_release);
     of->token.queue = nullptr;
     work* token = &of->token;
-    on.owner->submit_own(on, &token, 1, of->level);
+    on.owner->submit_own(on, &token, 1, of->level_taken);
 }
 
 /// The lane goes over to a thread that waits for it, which has been taken out of its list. False if it has given up;
@@ -216,7 +216,7 @@ enum class stop : unsigned char { none, put_down, elsewhere };
     if (in.is_stopped() || target_lane(of) != in.of || in.is_astray()) [[unlikely]]
         return stop::elsewhere;
     // From one global queue to another.
-    if (in.of == nullptr && in.on != nullptr && pool_level(of) != of->level) [[unlikely]]
+    if (in.of == nullptr && in.on != nullptr && pool_level(of) != of->level_taken) [[unlikely]]
         return stop::elsewhere;
     return stop::none;
 }

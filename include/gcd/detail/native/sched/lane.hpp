@@ -87,7 +87,7 @@ struct GCD_VISIBLE lane : queue_object {
     lane_hold hold;
     /// Syncs since the lane was open last; of whoever has the turn.
     std::uint32_t quiet_syncs = 0;
-    unsigned level = 0; ///< at which the pool has got the token last; of whoever has that
+    unsigned level_taken = 0; ///< at which the pool has got the token last; of whoever has that
     lane_token token;
 
     lane(object_kind of, std::string_view name, bool may_run_side_by_side, pool& from, std::uint64_t first_state = kept)
@@ -186,7 +186,7 @@ GCD_HIDDEN inline void schedule(lane* ready) {
     lane* target = target_lane(ready);
     ready->token.queue = target;
     if (target == nullptr) {
-        const unsigned level = ready->level = pool_level(ready);
+        const unsigned level = ready->level_taken = pool_level(ready);
         ready->home().of_level(level).submit_ready(&ready->token, level);
     } else {
         push(target, &ready->token, level_of(ready->qos));
