@@ -108,13 +108,10 @@ std::shared_ptr<specific_table> table_of(const gcd::queue& queue) {
 void set_specific(const gcd::queue& queue, py::handle key, py::handle value) {
     std::shared_ptr<specific_table> table = queue.get_specific(specifics_key);
     if (value.is_none()) {
-        if (!table) {
-            // Unhashable keys are a TypeError all the same.
-            static_cast<void>(py::hash(key));
-            return;
-        }
+        // Unhashable keys are a TypeError in an empty table too.
+        static_cast<void>(py::hash(key));
         // In one step, as others may remove it too.
-        static_cast<void>(py::handle{table->get()}.attr("pop")(key, py::none()));
+        if (table) static_cast<void>(py::handle{table->get()}.attr("pop")(key, py::none()));
         return;
     }
     if (!table) table = table_of(queue);
