@@ -187,8 +187,8 @@ std::optional<gcd::data> to_data(py::handle object) {
     if (py::isinstance<py_data>(object)) return object.cast<const py_data&>().bytes.retain();
     if (PyObject_CheckBuffer(object.ptr()) == 0) return std::nullopt;
     const buffer_view view{object};
-    if (const py::handle shown = bytes_shown_by(object); shown && view.is_contiguous())
-        return share(view.bytes(), shown);
+    if (const py::handle owner = bytes_shown_by(object); owner && view.is_contiguous())
+        return share(view.bytes(), owner);
     return copy_of(view);
 }
 
