@@ -131,8 +131,7 @@ public:
         static_cast<void>(PyThreadState_New(PyInterpreterState_Main()));
     }
     static void guard_forks() {
-        if constexpr (!python_guards_forks)
-            ::pthread_atfork([] { lock_.lock(); }, [] { lock_.unlock(); }, [] { lock_.unlock(); });
+        if constexpr (!python_guards_forks) gcd::detail::hold_across_forks<lock_>();
     }
 
 private:

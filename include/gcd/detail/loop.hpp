@@ -77,19 +77,16 @@ GCD_HIDDEN inline bool run_share(loop_body& body, loop_chunks& chunks, const giv
 struct serial_loop : call {
     loop_body& body;
     std::size_t end;
-    const give_up* ask;
     bool given_up = false;
 
-    serial_loop(loop_body& from, std::size_t iterations, const give_up* asked) noexcept
-        : call{&invoke}, body{from}, end{iterations}, ask{asked} {}
+    serial_loop(loop_body& from, std::size_t iterations) noexcept : call{&invoke}, body{from}, end{iterations} {}
 
     static void invoke(void* base) noexcept {
         auto* self = static_cast<serial_loop*>(static_cast<call*>(base));
         std::chrono::steady_clock::time_point due{};
         self->enter();
-        // The main thread, which runs it for another one, isn't to ask for that.
-        const give_up* asked = self->interruption != nullptr ? self->ask : nullptr;
-        self->given_up = run_range(self->body, 0, self->end, asked, due);
+        // None where the main thread runs it for another one, which asks itself.
+        self->given_up = run_range(self->body, 0, self->end, self->interruption, due);
         self->leave();
     }
 };

@@ -176,7 +176,7 @@ GCD_HIDDEN inline void apply(std::size_t iterations, queue_object* queue, loop_b
     if (on->kind == object_kind::global_queue) {
         given_up = run_apply(make_apply_loop(iterations, on, body), on, ask);
     } else if (walk_targets(on, [](queue_object* seen) { return seen->serial; })) {
-        serial_loop loop{body, iterations, ask};
+        serial_loop loop{body, iterations};
         sync_from(on, loop, false, "apply");
         given_up = loop.given_up;
     } else {

@@ -70,7 +70,7 @@ GCD_HIDDEN inline void apply(std::size_t iterations, queue_object* queue, loop_b
     if (iterations == 0) return;
     const give_up* ask = current_interruption();
     if (walk_targets(queue, [](queue_object* seen) { return seen->serial; })) {
-        serial_loop loop{body, iterations, ask};
+        serial_loop loop{body, iterations};
         queue_sync(queue, loop);
         if (loop.given_up) throw interrupted{};
         return;

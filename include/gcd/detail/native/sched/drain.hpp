@@ -39,11 +39,14 @@ struct drain_frame {
             if ((seen->of->state.load(std::memory_order_relaxed) & lane::suspended) != 0) return true;
         return false;
     }
-    /// A lane further out goes another way now: what goes through it is to follow.
-    [[nodiscard]] bool is_astray() const noexcept {
-        for (const drain_frame* seen = this; seen != nullptr && seen->of != nullptr; seen = seen->outer)
-            if (target_lane(seen->of) != (seen->outer != nullptr ? seen->outer->of : nullptr)) return true;
-        return false;
+    /// The lane that is drained here, or one further out, goes another way now, and what goes through it is to follow.
+    [[nodiscard]] bool leads_astray(const lane* inner) const noexcept {
+        for (const drain_frame* seen = this;; seen = seen->outer) {
+            const lane* to = seen != nullptr ? seen->of : nullptr;
+            if (target_lane(inner) != to) return true;
+            if (to == nullptr) return false;
+            inner = to;
+        }
     }
     /// Others wait for the turn of this token, or of one further out, which it holds up; or a row that has an end is to come
     /// to it. What waits for the pool's threads meanwhile the monitor notices.
@@ -213,7 +216,7 @@ enum class stop : unsigned char { none, put_down, elsewhere };
 [[gnu::always_inline]] inline stop reason_to_stop(lane* of, const drain_frame& in, std::uint64_t seen) {
     if ((seen & (lane::suspended | lane::inactive_bit)) != 0) [[unlikely]]
         return stop::put_down;
-    if (in.is_stopped() || target_lane(of) != in.of || in.is_astray()) [[unlikely]]
+    if (in.is_stopped() || in.leads_astray(of)) [[unlikely]]
         return stop::elsewhere;
     // From one global queue to another.
     if (in.of == nullptr && in.on != nullptr && pool_level(of) != of->level_taken) [[unlikely]]

@@ -133,11 +133,12 @@ GCD_HIDDEN inline unsigned pool_level(const lane* of) noexcept {
 
 /// The same for who has taken no turn, so that the target may change, and end, meanwhile.
 GCD_HIDDEN inline unsigned pool_level_from_outside(lane* of) noexcept {
-    if (of->target.load(std::memory_order_relaxed) == nullptr) return pool_level(of);
-    of->walkers.fetch_add(1, std::memory_order_seq_cst);
-    const unsigned level = pool_level(of);
-    of->walkers.fetch_sub(1, std::memory_order_release);
-    return level;
+    gcd::qos found = gcd::qos::unspecified;
+    walk_targets(of, [of, &found](const queue_object* seen) {
+        found = seen->qos;
+        return found != gcd::qos::unspecified || seen != of;
+    });
+    return level_of(found);
 }
 
 // --- life ---------------------------------------------------------------------------------------------------------
