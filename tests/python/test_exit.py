@@ -333,6 +333,7 @@ def test_module_can_be_reloaded_and_imported_again():
 
 # Of either kind: with a GIL of its own where there is such a thing, and as they have always been.
 SUBINTERPRETERS = """
+import sys
 try:
     import _xxsubinterpreters as interpreters
     kinds = {"isolated": True}, {"isolated": False}
@@ -367,9 +368,7 @@ assert cygcd.Queue().run_sync(lambda: 7) == 7
 
 
 def test_subinterpreter_that_imports_first_is_refused_with_a_clear_error():
-    done = run_script(
-        "import sys\n" + SUBINTERPRETERS + "try_import()\nimport cygcd\nassert cygcd.Queue().run_sync(lambda: 7) == 7\n"
-    )
+    done = run_script(SUBINTERPRETERS + "try_import()\nimport cygcd\nassert cygcd.Queue().run_sync(lambda: 7) == 7\n")
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -247,8 +247,8 @@ TEST_CASE("events are heard while the thread that tells of them is inside of a l
         ended.set();
     });
     REQUIRE(begun.wait());
-    // Long enough for a thread that nobody needs to end.
-    std::this_thread::sleep_for(7s);
+    // Longer than a thread that nobody needs stays.
+    CHECK_FALSE(await([] { return the_loop().look().threads == 1; }, 7s));
     other.after(1ms, [&] { go.set(); });
     CHECK(ended.wait());
     CHECK(event_thread_ends());
