@@ -132,7 +132,8 @@ public:
     /// Sends the items through another queue from now on; takes effect between items. Allowed on queues that were
     /// created active, any number of times, and on inactive ones.
     /// @throws std::logic_error on a queue that was created inactive and has been activated, and on queues of the
-    /// system. @throws std::invalid_argument if the target is, or leads to, this queue, or is nested 1,000 deep.
+    /// system. @throws std::invalid_argument if the target is, or leads to, this queue, or if that would put more than
+    /// 1,000 targets in line for any queue.
     /// @note What stands in line at the former target already, an item or a run_sync, goes on waiting there, as long as
     /// that one is suspended. Native engine: to send that one through this queue meanwhile, so that each would wait for
     /// the other, is a std::logic_error.

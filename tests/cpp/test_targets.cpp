@@ -261,3 +261,62 @@ TEST_CASE("targets nest a thousand deep and no deeper", "[targets]") {
     const gcd::queue other{"other"};
     CHECK_THROWS_AS(other.set_target_queue(last), std::invalid_argument);
 }
+
+TEST_CASE("targets nest no deeper from the inner end", "[targets]") {
+    std::vector<gcd::queue> chain;
+    for (int i = 0; i < 1001; ++i) chain.emplace_back("link");
+    for (int i = 0; i < 1000; ++i) chain[i].set_target_queue(chain[i + 1]);
+    const gcd::queue outer{"outer"};
+    CHECK_THROWS_AS(chain.back().set_target_queue(outer), std::invalid_argument);
+    CHECK(chain.front().run_sync([&] { return chain.back().is_current() && !outer.is_current(); }));
+    event ran;
+    chain.front().run_async([&] { ran.set(); });
+    CHECK(ran.wait());
+}
+
+TEST_CASE("what goes through a queue counts as long as it does", "[targets]") {
+    const gcd::queue middle{"middle"};
+    const gcd::queue outer{"outer"};
+    const gcd::queue neighbour{"neighbour", {.target = &middle}};
+    std::vector<gcd::queue> outwards;
+    outwards.emplace_back("outermost");
+    for (int i = 0; i < 600; ++i) outwards.emplace_back("link", gcd::queue_options{.target = &outwards.back()});
+    std::vector<gcd::queue> inwards;
+    inwards.emplace_back("inner", gcd::queue_options{.target = &middle});
+    for (int i = 0; i < 600; ++i) inwards.emplace_back("link", gcd::queue_options{.target = &inwards.back()});
+    const auto is_refused = [&] {
+        try {
+            middle.set_target_queue(outwards.back());
+            middle.set_target_queue(outer);
+            return false;
+        } catch (const std::invalid_argument&) {
+            return true;
+        }
+    };
+    CHECK(is_refused());
+    SECTION("gone elsewhere") { inwards.front().set_target_queue(outer); }
+    SECTION("cut in the middle") { inwards[300].set_target_queue(outer); }
+    SECTION("ended") {
+        inwards.clear();
+        middle.run_sync([] {});
+    }
+    // What ends does so a moment later on libdispatch.
+    CHECK(await([&] { return !is_refused(); }));
+    CHECK(neighbour.run_sync([&] { return middle.is_current(); }));
+}
+
+TEST_CASE("queues come to and leave one target from several threads", "[targets]") {
+    const gcd::queue target{"target"};
+    const gcd::queue other{"other"};
+    const auto come_and_go = [&] {
+        for (int i = 0; i < 500; ++i) {
+            const gcd::queue first{"first", {.target = &target}};
+            const gcd::queue second{"second", {.target = &first}};
+            second.run_async([] {});
+            if (i % 3 == 0) first.set_target_queue(other);
+            if (i % 7 == 0) second.run_sync([] {});
+        }
+    };
+    CHECK(race(come_and_go, come_and_go) == 2);
+    CHECK(target.run_sync([] { return true; }));
+}

@@ -137,6 +137,13 @@ CASES = {
         assert raises(ValueError, deeper)
         assert queue.run_sync(lambda: 7) == 7
     """,
+    "targets without end, from the inner end": """
+        queues = [cygcd.Queue() for _ in range(3000)]
+        def deeper():
+            for inner, outer in zip(queues, queues[1:]): inner.set_target_queue(outer)
+        assert raises(ValueError, deeper)
+        assert queues[0].run_sync(lambda: 7) == 7
+    """,
     # ---- deadlocks
     "a sync that waits for itself": """
         for outer in ("run_sync", "barrier_sync"):

@@ -92,11 +92,15 @@ struct queue_specific {
     queue_specific* next = nullptr;
 };
 
+struct queue_object;
+
 /// What most queues never get.
 struct queue_attachments {
     std::shared_ptr<void> context;
     std::function<void()> finalizer;
     queue_specific* specifics = nullptr; ///< few, each under another key
+    /// Former targets that somebody may still be on his way through, each with one engine reference.
+    std::vector<queue_object*> retired;
 
     queue_attachments() = default;
     queue_attachments(const queue_attachments&) = delete;
@@ -125,8 +129,11 @@ struct GCD_VISIBLE queue_object : object {
     /// exchanges `target` (seq_cst) and then reads zero here (seq_cst) knows that no thread holds the former target:
     /// one that raises the count later reads the new one.
     std::atomic<unsigned> walkers{0};
-    /// Former targets that a walker may still hold, each with one engine reference.
-    std::vector<queue_object*> retired;
+    /// The first of the queues that go through this one, the next of those that have the same target, and what links to
+    /// this one. Under topology_lock. Kept for targets that can get a target themselves.
+    queue_object* first_inner = nullptr;
+    queue_object* next_inner = nullptr;
+    queue_object** linked_at = nullptr;
     /// Nested suspensions; the engine is suspended once while it is above zero.
     std::size_t suspensions = 0;
     /// Created inactive and not activated yet. Written under the lock, read anywhere (acquire).
@@ -215,8 +222,11 @@ GCD_HIDDEN inline const char* kind_name(const queue_object* queue) {
 }
 
 /// Queues of the system take no suspension and no target.
+inline bool is_own_queue(const queue_object* queue) noexcept {
+    return queue->kind == object_kind::queue || queue->kind == object_kind::foreign_queue;
+}
 GCD_HIDDEN inline void require_own_queue(const queue_object* queue, const char* what) {
-    if (queue->kind == object_kind::queue || queue->kind == object_kind::foreign_queue) return;
+    if (is_own_queue(queue)) return;
     throw std::logic_error(message({what, ": a ", kind_name(queue), " can't be changed in this way"}));
 }
 
@@ -251,20 +261,82 @@ GCD_HIDDEN inline void check_priority(queue_priority value) {
     throw std::invalid_argument("gcd: unknown queue priority");
 }
 
+/// With topology_lock: the queue is no longer, or is from now on, one of those that go through its target.
+GCD_HIDDEN inline void unlink_from_target(queue_object* queue) noexcept {
+    if (queue->linked_at == nullptr) return;
+    *queue->linked_at = queue->next_inner;
+    if (queue->next_inner != nullptr) queue->next_inner->linked_at = queue->linked_at;
+    queue->next_inner = nullptr;
+    queue->linked_at = nullptr;
+}
+GCD_HIDDEN inline void link_to_target(queue_object* queue, queue_object* target) noexcept {
+    if (!is_own_queue(target)) return;
+    queue->next_inner = target->first_inner;
+    queue->linked_at = &target->first_inner;
+    if (queue->next_inner != nullptr) queue->next_inner->linked_at = &queue->next_inner;
+    target->first_inner = queue;
+}
+
+/// A new queue gets its target.
+GCD_HIDDEN inline void set_first_target(queue_object* queue, queue_object* target) noexcept {
+    const std::lock_guard topology{topology_lock};
+    queue->target.store(target, std::memory_order_relaxed);
+    link_to_target(queue, target);
+}
+
+/// Nobody asks any more what goes through the queue's target, as far as the queue is concerned, which ends.
+GCD_HIDDEN inline void forget_target(queue_object* queue) noexcept {
+    const queue_object* target = queue->target.load(std::memory_order_relaxed);
+    if (target == nullptr || !is_own_queue(target)) return;
+    const std::lock_guard topology{topology_lock};
+    unlink_from_target(queue);
+}
+
+/// With topology_lock: the length of the longest way on which others come to the queue.
+GCD_HIDDEN inline int longest_way_to(const queue_object* queue) noexcept {
+    int longest = 0;
+    int length = 0;
+    for (const queue_object* at = queue;;) {
+        if (at->first_inner != nullptr) {
+            at = at->first_inner;
+            longest = std::max(longest, ++length);
+            continue;
+        }
+        for (; at != queue && at->next_inner == nullptr; --length) at = at->target.load(std::memory_order_relaxed);
+        if (at == queue) return longest;
+        at = at->next_inner;
+    }
+}
+
 /// Most targets on the way from a queue outwards. An engine goes through them by recursion.
 inline constexpr int most_targets = 1'000;
 
-GCD_HIDDEN inline void check_depth(queue_object* target) {
-    int depth = 0;
-    if (walk_targets(target, [&depth](queue_object*) { return ++depth > most_targets; }))
+/// Whether a queue that others come to on that long a way can have the target. Without topology_lock threads that make
+/// queues at the same time may exceed the number by as many as they are.
+GCD_HIDDEN inline void check_depth(queue_object* target, int longest_way = 0) {
+    if (walk_targets(target, [&longest_way](queue_object*) { return ++longest_way > most_targets; }))
         throw std::invalid_argument("gcd: targets are nested more than 1000 deep");
 }
 
-/// A new target must be another queue, and must not lead back to the queue itself.
+/// A new target must be another queue, and must not lead back to the queue itself. With topology_lock.
 GCD_HIDDEN inline void check_target(queue_object* queue, queue_object* target) {
     if (walk_targets(target, [queue](queue_object* seen) { return seen == queue; }))
         throw std::invalid_argument("gcd: the queue can't be its own target, directly or through others");
-    check_depth(target);
+    check_depth(target, longest_way_to(queue));
+}
+
+/// With the queue's lock: what exchange_target() needs, so that it can't fail.
+GCD_HIDDEN inline void make_room_for_former_target(queue_object* queue) {
+    std::vector<queue_object*>& retired = queue->attachments().retired;
+    retired.reserve(retired.size() + 1);
+}
+
+/// With topology_lock and the queue's lock. The former target is kept until nobody is on his way through it any more.
+GCD_HIDDEN inline void exchange_target(queue_object* queue, queue_object* target) noexcept {
+    unlink_from_target(queue);
+    if (queue_object* former = queue->target.exchange(target, std::memory_order_seq_cst))
+        queue->attached->retired.push_back(former);
+    link_to_target(queue, target);
 }
 
 /// Sets a specific, or removes it for a null value; the former value ends outside the lock.

@@ -111,7 +111,7 @@ GCD_HIDDEN inline queue_object* queue_create(const queue_config& config) {
     made->inactive.store(config.inactive, std::memory_order_relaxed);
     if (config.target != nullptr) {
         keep(config.target);
-        made->target.store(config.target, std::memory_order_relaxed);
+        set_first_target(made, config.target);
     }
     made->look_closer();
     return made;
@@ -269,13 +269,13 @@ GCD_HIDDEN inline void queue_activate(queue_object* queue) {
 /// walker. A lane that is seen idle after the exchange shows its new target to all who come later.
 GCD_HIDDEN inline void take_unused_targets(lane* of, std::vector<queue_object*>& into) {
     constexpr std::uint64_t in_use = lane::enqueued | lane::exclusive | lane::readers_mask | lane::asymmetric;
-    if (of->retired.empty()) return;
+    if (!of->attached || of->attached->retired.empty()) return;
+    std::vector<queue_object*>& retired = of->attached->retired;
     if constexpr (has_asymmetric_sync) close(of);
     if (of->walkers.load(std::memory_order_seq_cst) != 0 || (of->state.load(std::memory_order_seq_cst) & in_use) != 0)
         return;
-    into.reserve(into.size() + of->retired.size());
-    for (queue_object* unused : of->retired) into.push_back(unused);
-    of->retired.clear();
+    into.insert(into.end(), retired.begin(), retired.end());
+    retired.clear();
 }
 
 /// With the topology's lock: whether something that goes through the new target may still be on its way through the
@@ -295,7 +295,8 @@ GCD_HIDDEN inline bool still_goes_through(queue_object* target, const queue_obje
         add(each->target.load(std::memory_order_seq_cst));
         const std::lock_guard hold{each->lock};
         take_unused_targets(as_lane(each), unused);
-        for (queue_object* former : each->retired) add(former);
+        if (!each->attached) continue;
+        for (queue_object* former : each->attached->retired) add(former);
     }
     return false;
 }
@@ -320,10 +321,9 @@ GCD_HIDDEN inline void queue_set_target(queue_object* queue, queue_object* targe
                          describe(target), ", for which it would wait; try again when that has run"}));
         const std::lock_guard hold{queue->lock};
         require_retargetable(queue);
-        queue->retired.reserve(queue->retired.size() + 1);
+        make_room_for_former_target(queue);
         keep(target);
-        if (queue_object* former = queue->target.exchange(target, std::memory_order_seq_cst))
-            queue->retired.push_back(former);
+        exchange_target(queue, target);
         queue->look_closer();
         take_unused_targets(as_lane(queue), unused.all);
     }

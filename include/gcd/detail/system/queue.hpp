@@ -104,8 +104,9 @@ GCD_HIDDEN inline void keep_as_target(queue_object* queue) noexcept {
 }
 
 GCD_HIDDEN inline void drop_retired_targets(queue_object* queue) {
-    for (queue_object* former : queue->retired) let_go(former);
-    queue->retired.clear();
+    if (!queue->attached) return;
+    for (queue_object* former : queue->attached->retired) let_go(former);
+    queue->attached->retired.clear();
 }
 
 /// The dispatch queue is gone, and nothing can look at the state any more.
@@ -113,6 +114,7 @@ GCD_HIDDEN inline void end_queue(void* context) noexcept {
     counted_queue* queue = as_counted(static_cast<queue_object*>(context));
     dispatch::orders_after(queue);
     drop_retired_targets(queue);
+    forget_target(queue);
     if (queue_object* target = queue->target.load(std::memory_order_relaxed)) let_go(target);
     run_finalizer(queue);
     delete queue;
@@ -187,7 +189,7 @@ GCD_HIDDEN inline queue_object* queue_create(const queue_config& config) {
     attach_state(std::move(state));
     if (config.target != nullptr) {
         keep_as_target(config.target);
-        queue->target.store(config.target, std::memory_order_relaxed);
+        set_first_target(queue, config.target);
         dispatch::set_target_queue(queue->native, config.target->native);
     }
     queue->look_closer();
@@ -360,11 +362,10 @@ GCD_HIDDEN inline void queue_set_target(queue_object* queue, queue_object* targe
     check_target(queue, target);
     const std::lock_guard hold{queue->lock};
     require_retargetable(queue);
-    queue->retired.reserve(queue->retired.size() + 1);
+    make_room_for_former_target(queue);
     keep_as_target(target);
     dispatch::set_target_queue(queue->native, target->native);
-    if (queue_object* former = queue->target.exchange(target, std::memory_order_seq_cst))
-        queue->retired.push_back(former);
+    exchange_target(queue, target);
     queue->look_closer();
     if (queue->walkers.load(std::memory_order_seq_cst) == 0) drop_retired_targets(queue);
 }

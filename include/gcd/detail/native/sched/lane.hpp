@@ -162,12 +162,14 @@ GCD_HIDDEN inline void let_go(queue_object* queue) noexcept {
 }
 
 GCD_HIDDEN inline void drop_retired_targets(queue_object* queue) {
-    for (queue_object* former : queue->retired) let_go(former);
-    queue->retired.clear();
+    if (!queue->attached) return;
+    for (queue_object* former : queue->attached->retired) let_go(former);
+    queue->attached->retired.clear();
 }
 
 GCD_HIDDEN inline void destroy(lane* ended) noexcept {
     drop_retired_targets(ended);
+    forget_target(ended);
     if (queue_object* target = ended->target.load(std::memory_order_relaxed)) let_go(target);
     release_carried_here();
     run_finalizer(ended);
