@@ -206,21 +206,24 @@ def test_values_of_a_thread_that_ends_may_use_the_library():
         + """
 own = threading.local()
 seen = []
+ended = []
 class End:
     def __del__(self):
         cygcd.Queue().set_context(1, lambda: None)
-        os.write(ends[1], b"x")
-ends = os.pipe()
+        ended.append(1)
+class Last:
+    def __del__(self): os._exit(7 if ended else 1)
 def callback():
     child = os.fork()
     if child == 0:
         own.kept = cygcd.Timer(1, print)
         own.end = End()
+        own.last = Last()
         return
-    seen.append(os.waitpid(child, 0)[1])
+    seen.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 cygcd.Queue().run_async(callback)
 assert eventually(lambda: seen)
-assert seen == [0] and os.read(ends[0], 2) == b"x", seen
+assert seen == [7], seen
 go_on()
 """
     )
