@@ -118,25 +118,49 @@ private:
     static inline unsigned long identity_ = 0;
 };
 
-/// Makes thread states. Python takes a lock of its own for that, without the GIL, and the child of a fork that falls in
-/// between waits for it for ever; so a fork waits until none is being made. From 3.13 on Python's fork takes its lock
-/// itself, before it would ask for ours here.
+/// Makes thread states. Python takes locks of its own for that, without the GIL, and the child of a fork that falls in
+/// between may wait for them for ever; so a fork waits until none is being made.
 class state_maker {
 public:
     /// For a thread that Python doesn't know. It has one count, as PyGILState_Ensure() counts.
     static void make() {
+#if defined(Py_GIL_DISABLED)
+        // Not for ever: what a program does before its forks may wait for this thread's callback.
+        const std::unique_lock hold{lock_, std::chrono::milliseconds(100)};
+#else
         std::unique_lock hold{lock_, std::defer_lock};
         if constexpr (!python_guards_forks) hold.lock();
+#endif
         // Without memory there is no state, and PyGILState_Ensure() says so.
         static_cast<void>(PyThreadState_New(PyInterpreterState_Main()));
     }
+
     static void guard_forks() {
+#if defined(Py_GIL_DISABLED)
+        const auto release = [] { lock_.unlock(); };
+        // Making a state may have to stop all threads that are not detached.
+        const auto take = [] {
+            const py::gil_scoped_release detached;
+            lock_.lock();
+        };
+        py::module_::import("posix").attr("register_at_fork")(py::arg("before") = py::cpp_function(take),
+                                                              py::arg("after_in_parent") = py::cpp_function(release),
+                                                              py::arg("after_in_child") = py::cpp_function(release));
+#else
         if constexpr (!python_guards_forks) gcd::detail::hold_across_forks<lock_>();
+#endif
     }
 
 private:
+#if defined(Py_GIL_DISABLED)
+    // Python's fork stops all threads, and a thread may stand where it waits for that to end with a lock that the child
+    // keeps (CPython's issue 137433). So this one is taken before Python begins.
+    static inline std::timed_mutex lock_;
+#else
+    // From 3.13 on Python's fork takes its lock itself, before it would ask for this one.
     static constexpr bool python_guards_forks = PY_VERSION_HEX >= 0x030D0000;
     static inline std::mutex lock_;
+#endif
 };
 
 // Never inlined, so that the unwinder meets this frame, and parks, before it can meet a noexcept one. A thread that

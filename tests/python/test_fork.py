@@ -105,6 +105,26 @@ go_on()
     )
 
 
+def test_what_a_program_does_before_its_forks_may_wait_for_callbacks():
+    # Registered before the library's, it runs after it.
+    done = run_script(
+        """
+import os, threading, warnings
+warnings.simplefilter("ignore")
+def before():
+    ran = threading.Event()
+    cygcd.Queue().run_async(ran.set)
+    assert ran.wait(10)
+os.register_at_fork(before=before)
+import cygcd
+child = os.fork()
+if child == 0: os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_every_call_in_a_child_answers():
     run_case(
         UNDER_WAY
