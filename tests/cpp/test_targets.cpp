@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -265,7 +266,7 @@ TEST_CASE("targets nest a thousand deep and no deeper", "[targets]") {
 TEST_CASE("targets nest no deeper from the inner end", "[targets]") {
     std::vector<gcd::queue> chain;
     for (int i = 0; i < 1001; ++i) chain.emplace_back("link");
-    for (int i = 0; i < 1000; ++i) chain[i].set_target_queue(chain[i + 1]);
+    for (std::size_t i = 0; i < 1000; ++i) chain[i].set_target_queue(chain[i + 1]);
     const gcd::queue outer{"outer"};
     CHECK_THROWS_AS(chain.back().set_target_queue(outer), std::invalid_argument);
     CHECK(chain.front().run_sync([&] { return chain.back().is_current() && !outer.is_current(); }));

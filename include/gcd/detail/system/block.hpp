@@ -40,7 +40,12 @@ private:
     /// The block has copy and dispose functions.
     static constexpr int has_helpers = 1 << 25;
 
-    static Result invoke(block* self, Args... args) { return Body(self->context_, args...); }
+    /// Another thread may dispose of the block. That it does so after the call is libdispatch's to order; the count held
+    /// here says it in a way that a thread sanitizer sees too.
+    static Result invoke(block* self, Args... args) {
+        const auto held = kept<Context>::another(self->context_);
+        return Body(held.get(), args...);
+    }
     static void copy(void* to, const void*) {
         static_cast<block*>(to)->context_->count.fetch_add(1, std::memory_order_relaxed);
     }
